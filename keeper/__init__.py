@@ -1,0 +1,1 @@
+"""The keeper: the pump that reaps, expires, sweeps and sends missing tickets."""

@@ -1,0 +1,1 @@
+"""What gateway, workers and keeper share: words, settings, errors, store, queue, objects."""

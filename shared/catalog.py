@@ -1,0 +1,108 @@
+"""The models that this installation serves: `models.toml`, read by gateway and workers alike."""
+
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.errors import ConfigurationError
+
+
+class Family(StrEnum):
+    """Architectures that workers can run."""
+
+    SD = "sd"
+
+
+class ModelDefaults(BaseModel):
+    """What a request that says nothing gets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int = 512
+    height: int = 512
+    steps: int = Field(default=20, ge=1, le=150)
+    guidance_scale: float = Field(default=7.5, ge=0, le=30)
+    sampler: str = "dpmpp_2m"
+    schedule: str = "default"
+    negative_prompt: str = ""
+
+
+class ModelLimits(BaseModel):
+    """What a request may ask of this model; sides in pixels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_side: int = Field(default=1024, ge=64)
+    max_pixels: int = Field(default=1024 * 1024, ge=64 * 64)
+    max_cost: float = Field(default=2000, gt=0)
+
+
+class ModelEntry(BaseModel):
+    """One model: where it lies, how it runs, what it allows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    family: Family
+    path: Path | None = None
+    repository: str | None = None
+    revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
+    title: str = ""
+    defaults: ModelDefaults = ModelDefaults()
+    limits: ModelLimits = ModelLimits()
+
+    @model_validator(mode="after")
+    def _names_one_source(self) -> Self:
+        if (self.path is None) == (self.repository is None):
+            raise ValueError("give either `path` or `repository` with a pinned `revision`")
+        if self.repository is not None and self.revision is None:
+            raise ValueError("`repository` needs `revision`: the full commit hash")
+        return self
+
+
+class Catalog(BaseModel):
+    """All configured models and the default one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    default: str
+    models: tuple[ModelEntry, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ids_are_unique_and_known(self) -> Self:
+        ids = [entry.id for entry in self.models]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two models share an id")
+        if self.default not in ids:
+            raise ValueError(f"the default model {self.default!r} is not among the models")
+        return self
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every model's id, in the file's order."""
+        return tuple(entry.id for entry in self.models)
+
+    def get(self, model_id: str) -> ModelEntry | None:
+        """The entry of that id, or None where it is not configured."""
+        return next((entry for entry in self.models if entry.id == model_id), None)
+
+
+def load_catalog(path: Path) -> Catalog:
+    """Read `models.toml`; relative model paths are relative to the file.
+
+    Raises:
+        ConfigurationError: the file is missing, not TOML, or not a catalog.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        catalog = Catalog.model_validate(document)
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    located = tuple(
+        entry.model_copy(update={"path": path.parent / entry.path}) if entry.path else entry
+        for entry in catalog.models
+    )
+    return catalog.model_copy(update={"models": located})

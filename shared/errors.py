@@ -1,0 +1,200 @@
+"""The one tree of errors: each class carries its code, its HTTP status and whether a retry helps.
+
+TesseraError
+  - ConfigurationError        the process cannot start as configured
+  - InvalidBody (400)         not JSON
+  - InvalidRequest (422)      JSON, but not a legal request
+    - IdempotencyMismatch     the key was used with another body
+  - UnsupportedMediaType (415)
+  - Unauthorized (401), Forbidden (403), NotFound (404), MethodNotAllowed (405)
+  - BodyTooLarge (413)
+  - Refused (429)             legal, but not now
+    - RateLimited, QuotaExceeded, QueueFull
+  - NotReady (503)
+    - StoreUnavailable        Redis does not answer, or is full
+    - StorageUnavailable      S3 does not answer
+  - JobFailure                what a job's `error` can be
+    - WorkerLost, GenerationInvalid, ResourceExhausted, ModelUnavailable, InternalError
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field: where, what is wrong with it, and what to do."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class TesseraError(Exception):
+    """The root. `detail` is for people and never repeats the client's input."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+        self.retry_after = retry_after
+
+
+class ConfigurationError(TesseraError):
+    """The process cannot start as it is configured."""
+
+    code = "configuration_error"
+
+
+class InvalidBody(TesseraError):
+    """The body is not JSON."""
+
+    code = "invalid_json"
+    status = 400
+
+
+class InvalidRequest(TesseraError):
+    """The body is JSON, but not a legal request."""
+
+    code = "invalid_request"
+    status = 422
+
+
+class IdempotencyMismatch(InvalidRequest):
+    """The idempotency key came before with another body."""
+
+    code = "idempotency_key_reused"
+
+
+class UnsupportedMediaType(TesseraError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class Unauthorized(TesseraError):
+    """No key, or not one of ours."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(TesseraError):
+    """A good key without the scope, or a request that open mode does not take."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(TesseraError):
+    """Not there, or another tenant's."""
+
+    code = "not_found"
+    status = 404
+
+
+class MethodNotAllowed(TesseraError):
+    """The path exists, with other methods."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class BodyTooLarge(TesseraError):
+    """The body passes the cap."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class Refused(TesseraError):
+    """Legal, but not now: the caller or the system has a limit."""
+
+    status = 429
+    retryable = True
+
+
+class RateLimited(Refused):
+    """The caller's key submits faster than it may."""
+
+    code = "rate_limited"
+
+
+class QuotaExceeded(Refused):
+    """The caller has as much queued as it may."""
+
+    code = "quota_exceeded"
+
+
+class QueueFull(Refused):
+    """The system has as much queued as it takes."""
+
+    code = "queue_full"
+
+
+class NotReady(TesseraError):
+    """A part that every request needs does not answer."""
+
+    code = "not_ready"
+    status = 503
+    retryable = True
+
+
+class StoreUnavailable(NotReady):
+    """Redis does not answer, or has no memory left."""
+
+    code = "store_unavailable"
+
+
+class StorageUnavailable(NotReady):
+    """S3 does not answer."""
+
+    code = "storage_unavailable"
+
+
+class JobFailure(TesseraError):
+    """What a job's `error` can be; `retryable` says whether the same request may work later."""
+
+
+class WorkerLost(JobFailure):
+    """The job's worker died under it too often."""
+
+    code = "worker_lost"
+    retryable = True
+
+
+class GenerationInvalid(JobFailure):
+    """The model made something that is no picture (NaN)."""
+
+    code = "generation_invalid"
+
+
+class ResourceExhausted(JobFailure):
+    """The request does not fit the device even alone."""
+
+    code = "resource_exhausted"
+
+
+class ModelUnavailable(JobFailure):
+    """The model could not be loaded."""
+
+    code = "model_unavailable"
+    retryable = True
+
+
+class InternalError(JobFailure):
+    """A defect of ours; the log has it under the job's id."""
+
+    code = "internal_error"
+    retryable = True

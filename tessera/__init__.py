@@ -1,0 +1,1 @@
+"""The `tessera` command, the Python client, and the local stack."""

@@ -1,0 +1,1 @@
+"""The GPU worker: claims jobs, denoises many at once, stores their pictures."""
