@@ -1,0 +1,99 @@
+"""The Job: the words of its record, as the store keeps them and everybody reads them."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.request import GenerationRequest
+
+
+class JobStatus(StrEnum):
+    """`queued -> running -> succeeded | failed | canceled | expired`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended; a terminal status never changes."""
+        return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoredImage(_Record):
+    """One line of the manifest: a finished picture that lies in S3 under `key`."""
+
+    index: int
+    key: str
+    seed: int
+    width: int
+    height: int
+    format: str
+    bytes: int
+    sha256: str
+
+
+class JobWarning(_Record):
+    """Something that was done otherwise than asked, and told."""
+
+    code: str
+    detail: str
+
+
+class JobError(_Record):
+    """Why a job failed; `retryable` says whether the same request may work later."""
+
+    code: str
+    detail: str
+    retryable: bool
+
+
+class Timing(_Record):
+    """Where a job's time went, in milliseconds; stages of several images overlap."""
+
+    queue_ms: int | None = None
+    prepare_ms: int | None = None
+    denoise_ms: int | None = None
+    decode_ms: int | None = None
+    encode_ms: int | None = None
+    upload_ms: int | None = None
+    total_ms: int | None = None
+
+
+class Progress(_Record):
+    """A complete snapshot: ticks done of the slowest image, and images stored."""
+
+    step: int = 0
+    steps: int = 0
+    images_done: int = 0
+
+    @property
+    def fraction(self) -> float:
+        """Between 0 and 1."""
+        return self.step / self.steps if self.steps else 0.0
+
+
+class Job(_Record):
+    """A job's whole record at one moment. Times are Redis' clock, in seconds since 1970."""
+
+    id: str
+    tenant: str
+    status: JobStatus
+    request: GenerationRequest
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    attempts: int = 0
+    crashes: int = 0
+    images: tuple[StoredImage, ...] = ()
+    warnings: tuple[JobWarning, ...] = ()
+    error: JobError | None = None
+    timing: Timing = Timing()
+    progress: Progress = Progress()

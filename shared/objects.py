@@ -1,0 +1,135 @@
+"""The object store: pictures in one S3 bucket, by key, and links to them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.errors import NotFound, StorageUnavailable
+from shared.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+DELETE_BATCH = 1000  # S3's own limit for one DeleteObjects call
+CHUNK_BYTES = 64 * 1024
+
+
+class ObjectStore:
+    """Puts, gets, links and deletes; safe to share between threads."""
+
+    def __init__(self, settings: StorageSettings) -> None:
+        self._bucket = settings.s3_bucket
+        self._link_seconds = settings.s3_link_seconds
+        self._client = _client(settings, settings.s3_endpoint_url)
+        # A signature covers the host, so links for clients are signed for the host they will dial.
+        self._public = _client(settings, settings.s3_public_url) if settings.s3_public_url else None
+
+    @property
+    def has_public_links(self) -> bool:
+        """Whether clients can fetch from S3 themselves."""
+        return self._public is not None
+
+    @property
+    def link_seconds(self) -> int:
+        """How long a link lives."""
+        return self._link_seconds
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Store `data` whole, or raise StorageUnavailable."""
+        with _storage_errors():
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=data, ContentType=content_type
+            )
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes. Raises NotFound or StorageUnavailable."""
+        return b"".join(self.stream(key))
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """The object's bytes in chunks; errors are raised before the first one."""
+        with _storage_errors():
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        return body.iter_chunks(CHUNK_BYTES)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            with _storage_errors():
+                self._client.head_object(Bucket=self._bucket, Key=key)
+        except NotFound:
+            return False
+        return True
+
+    def link(self, key: str, *, filename: str, content_type: str) -> str:
+        """A presigned link for clients, good for `link_seconds`. Signing needs no network."""
+        assert self._public is not None, "without a public endpoint the gateway streams"
+        return self._public.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ResponseContentType": content_type,
+                "ResponseContentDisposition": f'inline; filename="{filename}"',
+            },
+            ExpiresIn=self._link_seconds,
+        )
+
+    def list_keys(self, prefix: str) -> list[str]:
+        """All keys under `prefix`."""
+        with _storage_errors():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            return [item["Key"] for page in pages for item in page.get("Contents", ())]
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete everything under `prefix`; the number of objects deleted."""
+        keys = self.list_keys(prefix)
+        with _storage_errors():
+            for start in range(0, len(keys), DELETE_BATCH):
+                batch = keys[start : start + DELETE_BATCH]
+                self._client.delete_objects(
+                    Bucket=self._bucket,
+                    Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
+                )
+        return len(keys)
+
+    def check(self) -> None:
+        """Raise StorageUnavailable unless the bucket answers."""
+        with _storage_errors():
+            self._client.head_bucket(Bucket=self._bucket)
+
+
+def _client(settings: StorageSettings, endpoint: str | None) -> "S3Client":
+    secret = settings.s3_secret_access_key
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key_id,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            connect_timeout=2,
+            read_timeout=10,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            max_pool_connections=32,
+        ),
+    )
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            raise NotFound("no such object") from error
+        raise StorageUnavailable("the object store refused a request") from error
+    except BotoCoreError as error:
+        raise StorageUnavailable("the object store does not answer") from error

@@ -1,0 +1,66 @@
+"""Settings that several processes read, one small frozen class a concern, from `TESSERA_*`."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class TesseraSettings(BaseSettings):
+    """The root of all settings classes: prefix `TESSERA_`, read once, never changed."""
+
+    model_config = SettingsConfigDict(env_prefix="TESSERA_", frozen=True, extra="ignore")
+
+
+class RedisSettings(TesseraSettings):
+    """Where the truth lives, and where what may be lost lives (default: the same server)."""
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    scratch_url: str | None = None
+    redis_timeout_seconds: float = Field(default=2.0, gt=0)
+
+
+class StorageSettings(TesseraSettings):
+    """The S3 bucket. Without keys boto3's own credential chain is used.
+
+    `s3_public_url` is the endpoint that clients reach; without one the gateway streams pictures.
+    """
+
+    s3_endpoint_url: str | None = None
+    s3_public_url: str | None = None
+    s3_bucket: str = "tessera"
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+    s3_link_seconds: int = Field(default=900, ge=1, le=604_800)
+
+
+class ModelSettings(TesseraSettings):
+    """Which models there are."""
+
+    models_file: Path = Path("models/models.toml")
+
+
+class JobSettings(TesseraSettings):
+    """How jobs live: leases, limits, retention. One meaning in every process."""
+
+    lease_seconds: float = Field(default=10.0, gt=0)
+    max_crashes: int = Field(default=3, ge=1)
+    max_attempts: int = Field(default=3, ge=1)
+    max_queued_jobs: int = Field(default=10_000, ge=1)
+    max_queued_jobs_per_tenant: int = Field(default=2_000, ge=1)
+    retention_seconds: float = Field(default=7 * 86_400, gt=0)
+    idempotency_seconds: float = Field(default=86_400, gt=0)
+
+
+class MetricsSettings(TesseraSettings):
+    """The process' own port for `/metrics`; 0 lets the system choose one."""
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=9100, ge=0, le=65_535)
+
+
+class LogSettings(TesseraSettings):
+    """What is logged."""
+
+    log_level: str = "INFO"

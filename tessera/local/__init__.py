@@ -1,0 +1,1 @@
+"""The local stack: real servers and all of our processes, on loopback, in one data directory."""

