@@ -17,6 +17,7 @@ from tessera.local.servers import (
     start_seaweed,
     start_valkey,
 )
+from tessera.local.servers import storage_settings as storage_settings_of
 
 FOLDERS = ("unit", "integration", "e2e", "faults", "gpu")
 
@@ -74,14 +75,6 @@ def storage_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stora
     """One SeaweedFS for the session, with a bucket that clients can reach."""
     directory = tmp_path_factory.mktemp("seaweed")
     ports = free_ports(SEAWEED_PORTS)
-    endpoint = f"http://127.0.0.1:{ports['s3']}"
-    settings = StorageSettings(
-        s3_endpoint_url=endpoint,
-        s3_public_url=endpoint,
-        s3_bucket="tessera",
-        s3_access_key_id="test",
-        s3_secret_access_key="test-secret",
-    )
     child = start_seaweed(
         directory / "data",
         directory / "seaweed.log",
@@ -90,7 +83,8 @@ def storage_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stora
         key="test",
         secret="test-secret",
     )
-    yield settings
+    local = storage_settings_of(ports["s3"], bucket="tessera", key="test", secret="test-secret")
+    yield local.model_copy(update={"s3_public_url": local.s3_endpoint_url})
     child.stop(10)
     remove_seaweed_sockets(ports)
 

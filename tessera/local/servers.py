@@ -5,13 +5,15 @@ import shutil
 import socket
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Mapping
-from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 
+from pydantic import SecretStr
+
+from shared.errors import NotFound, StorageUnavailable
+from shared.objects import ObjectStore
+from shared.settings import StorageSettings
 from tessera.local.children import Child, start_child
 from tessera.local.ports import HOST
 
@@ -59,19 +61,25 @@ def start_seaweed(
     command += ["-master.telemetry=false", "-volume.preStopSeconds=0"]
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
     child = start_child("seaweedfs", command, log, environment)
-    bucket_url = f"http://{HOST}:{ports['s3']}/{bucket}"
-    child.wait_until(lambda: _s3_has_bucket(bucket_url), READY_SECONDS)
+    objects = ObjectStore(storage_settings(ports["s3"], bucket=bucket, key=key, secret=secret))
+    child.wait_until(lambda: _bucket_answers(objects), READY_SECONDS)
     return child
 
 
-def _s3_has_bucket(url: str) -> bool:
-    # Without credentials a bucket that is there answers 403, one still to be made 404.
+def storage_settings(port: int, *, bucket: str, key: str, secret: str) -> StorageSettings:
+    """How our processes reach that server."""
+    return StorageSettings(
+        s3_endpoint_url=f"http://{HOST}:{port}",
+        s3_bucket=bucket,
+        s3_access_key_id=key,
+        s3_secret_access_key=SecretStr(secret),
+    )
+
+
+def _bucket_answers(objects: ObjectStore) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=1)
-    except HTTPError as error:
-        error.close()
-        return error.code == HTTPStatus.FORBIDDEN
-    except (URLError, OSError):
+        objects.check()
+    except (NotFound, StorageUnavailable):
         return False
     return True
 
