@@ -32,7 +32,7 @@ check: .venv/.installed ## ruff, mypy --strict, import rules, generated files, d
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m deploy.check
+	$(BIN)/python deploy/check.py
 
 test: .venv/.installed ## the whole suite, on real Valkey and S3 servers
 	$(BIN)/pytest

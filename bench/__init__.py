@@ -1,0 +1,1 @@
+"""CPU benchmarks: ratios of things measured side by side in one run."""
