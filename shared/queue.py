@@ -1,0 +1,79 @@
+"""Tickets in RQ: hints that a model has work at a priority, sent to and counted in its queues."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from shared.connections import store_errors
+from shared.request import PRIORITIES, Priority
+from shared.settings import RedisSettings
+
+# A name that RQ never imports: the worker compares it and asks the store for a job instead.
+TICKET_TASK = "worker.tasks.ticket"
+
+TICKET_SECONDS = 3600  # a ticket that nobody took by then is dropped; the pump sends another
+FAILED_SECONDS = 60
+
+Lane = tuple[str, Priority]
+
+
+def queue_name(model: str, priority: Priority) -> str:
+    """RQ's name for the queue of one model and priority."""
+    return f"{model}:{priority}"
+
+
+def connect_rq(settings: RedisSettings, *, name: str) -> "redis.Redis":
+    """A client of the scratch server for RQ, which wants bytes and changes its pool's timeouts."""
+    return redis.Redis.from_url(
+        settings.scratch_url or settings.redis_url,
+        client_name=name,
+        socket_timeout=settings.redis_timeout_seconds,
+        socket_connect_timeout=settings.redis_timeout_seconds,
+        health_check_interval=30,
+    )
+
+
+def open_queue(connection: "redis.Redis", model: str, priority: Priority) -> Queue:
+    """RQ's queue of that lane. JSON, because unpickling what lies in Redis would run it."""
+    return Queue(queue_name(model, priority), connection=connection, serializer=JSONSerializer)
+
+
+class TicketQueue:
+    """Sends and counts tickets; safe to share between threads."""
+
+    def __init__(self, redis_settings: RedisSettings) -> None:
+        self._connection = connect_rq(redis_settings, name="tessera-tickets")
+
+    def send(self, model: str, priority: Priority, count: int = 1) -> None:
+        """Put `count` tickets into one lane, or raise StoreUnavailable."""
+        self.send_many(Counter({(model, priority): count}))
+
+    def send_many(self, tickets: Counter[Lane]) -> None:
+        """Put tickets into several lanes in one round trip, or raise StoreUnavailable."""
+        with store_errors(), self._connection.pipeline() as pipeline:
+            for (model, priority), count in tickets.items():
+                queue = open_queue(self._connection, model, priority)
+                ticket = Queue.prepare_data(
+                    TICKET_TASK,
+                    timeout=-1,
+                    ttl=TICKET_SECONDS,
+                    result_ttl=0,
+                    failure_ttl=FAILED_SECONDS,
+                )
+                queue.enqueue_many([ticket] * count, pipeline=pipeline)
+            pipeline.execute()
+
+    def counts(self, models: Collection[str]) -> dict[Lane, int]:
+        """Tickets waiting in every lane of `models`; raises StoreUnavailable."""
+        lanes: Sequence[Lane] = [(model, lane) for model in models for lane in PRIORITIES]
+        with store_errors(), self._connection.pipeline(transaction=False) as pipeline:
+            for model, priority in lanes:
+                pipeline.llen(open_queue(self._connection, model, priority).key)
+            return dict(zip(lanes, pipeline.execute(), strict=True))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._connection.close()
