@@ -1,4 +1,4 @@
-"""Builds a tiny, randomly weighted Stable Diffusion: SD 1.5's own classes, a fraction of its size."""
+"""Builds a tiny, randomly weighted Stable Diffusion from the classes of SD 1.5 itself."""
 
 from pathlib import Path
 

@@ -1,0 +1,1 @@
+"""Steps samples of many jobs together; knows no tensors."""

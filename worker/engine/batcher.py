@@ -1,0 +1,89 @@
+"""The batcher: which samples take the next step. Pure: no tensors, no clock, no thread."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from worker.engine.rows import REPRODUCIBLE_ROWS
+from worker.engine.sample import BatchKey, Kind, Sample
+
+
+@dataclass(slots=True)
+class _Group:
+    """Samples that may share a tick, and the device time their key has had."""
+
+    served: float  # milliseconds
+    samples: list[Sample] = field(default_factory=list)  # in the order of their service
+
+    @property
+    def priority(self) -> int:
+        return self.samples[0].priority
+
+
+class Batcher:
+    """Groups samples by key and lets the groups take turns.
+
+    A group that holds a sample of higher priority always goes before one that does not. Among
+    equals the group that has had the least device time goes, so that slow ticks (large
+    pictures) do not take more than their share. Inside a group: priority, then age.
+    """
+
+    def __init__(self, max_rows: Callable[[str], int]) -> None:
+        """`max_rows` tells the widest batch of a model, by its id."""
+        self._max_rows = max_rows
+        self._groups: dict[BatchKey, _Group] = {}
+
+    def __len__(self) -> int:
+        return sum(len(group.samples) for group in self._groups.values())
+
+    def add(self, sample: Sample) -> None:
+        """Let the sample take part from the next tick on."""
+        group = self._groups.get(sample.key)
+        if group is None:
+            # A newcomer starts level with the group served least: no credit for its absence.
+            served = min((other.served for other in self._groups.values()), default=0.0)
+            group = self._groups[sample.key] = _Group(served)
+        group.samples.append(sample)
+        group.samples.sort(key=lambda member: member.order)
+
+    def discard(self, sample: Sample) -> None:
+        """Let the sample take part no more, if it still does."""
+        group = self._groups.get(sample.key)
+        if group is None or sample not in group.samples:
+            return
+        group.samples.remove(sample)
+        if not group.samples:
+            del self._groups[sample.key]
+
+    def samples(self) -> list[Sample]:
+        """All samples."""
+        return [sample for group in self._groups.values() for sample in group.samples]
+
+    def next(self) -> list[Sample]:
+        """The samples of the next tick, empty where there is none.
+
+        They share a key, and together take at most the model's `max_rows` rows, unless the
+        first alone takes more.
+        """
+        if not self._groups:
+            return []
+        key, group = min(self._groups.items(), key=lambda item: (item[1].priority, item[1].served))
+        limit = self._limit(key)
+        batch = [group.samples[0]]
+        rows = batch[0].rows
+        for sample in group.samples[1:]:
+            barred = key.kind is Kind.SUSPECT and sample.job_id != batch[0].job_id
+            if rows + sample.rows <= limit and not barred:
+                batch.append(sample)
+                rows += sample.rows
+        return batch
+
+    def charge(self, key: BatchKey, seconds: float) -> None:
+        """Count a tick's device time against its group, if it is still there."""
+        group = self._groups.get(key)
+        if group is not None:
+            group.served += seconds * 1000
+
+    def _limit(self, key: BatchKey) -> int:
+        if key.kind is Kind.REPRODUCIBLE:
+            return REPRODUCIBLE_ROWS
+        return self._max_rows(key.model)

@@ -1,0 +1,72 @@
+"""A sample: one image in flight, with what the batcher must know of it."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class SampleCanceled(Exception):
+    """The job was cancelled before its sample was finished."""
+
+
+class EngineStopped(Exception):
+    """The engine stopped before the sample was finished; another attempt may go on."""
+
+
+class Kind(StrEnum):
+    """What company a sample may have."""
+
+    ORDINARY = "ordinary"
+    REPRODUCIBLE = "reproducible"  # always the same padded batch, so that the bits are the same
+    SUSPECT = "suspect"  # was in flight when a worker died: shares with no other job
+
+
+@dataclass(frozen=True, slots=True)
+class BatchKey:
+    """What must be equal for samples to share a tick.
+
+    `context_chunks` stays empty but for reproducible samples: a longer prompt in the batch
+    repeats the others' contexts, which is equal in value but not in bits.
+    """
+
+    model: str
+    latent_shape: tuple[int, ...]
+    kind: Kind
+    context_chunks: tuple[int, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class Sample:
+    """One image of a job, from its admission to its final latent.
+
+    The engine's thread alone writes `tick` and `state`; any thread may read `tick` and wait on
+    `finished`, which holds the stepper's result or raises SampleCanceled, EngineStopped or a
+    JobFailure.
+    """
+
+    job_id: str
+    index: int  # which of the job's images
+    key: BatchKey
+    rows: int  # lines it takes in the model's batch
+    ticks: int  # model calls until it is finished
+    priority: int  # 0 is served first
+    sequence: int  # grows with every job of this process: age, without a clock
+    state: Any  # the stepper's own
+    tick: int = 0  # model calls begun; only the last of them can be still running
+    finished: Future[Any] = field(default_factory=Future)
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Sorts by priority, then age, then place in the job."""
+        return (self.priority, self.sequence, self.index)
+
+    def deliver(self, result: Any) -> None:
+        """Hand out the result, unless the sample was ended before."""
+        if not self.finished.done():
+            self.finished.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """End the sample with `error`, unless it was ended before."""
+        if not self.finished.done():
+            self.finished.set_exception(error)

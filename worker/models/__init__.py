@@ -1,0 +1,1 @@
+"""Resident models: diffusers modules, and the threads that drive them."""

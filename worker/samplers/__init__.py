@@ -1,0 +1,1 @@
+"""Numerical methods, read off diffusers as tables of small matrices."""
