@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tessera.local.errors import StackError
+
 PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.02
+LOG_TAIL_BYTES = 4096
 
 
-class ChildFailed(Exception):
+class ChildFailed(StackError):
     """A child ended, or did not become ready; the text names its log."""
 
 
@@ -31,33 +34,51 @@ class Child:
         """The process id."""
         return self.process.pid
 
-    def poll(self) -> int | None:
-        """The exit status, or None while it runs."""
-        return self.process.poll()
+    def check(self) -> None:
+        """Raise ChildFailed if the process has ended."""
+        status = self.process.poll()
+        if status is not None:
+            raise ChildFailed(f"{self.name} ended with {_name(status)}{self._last_words()}")
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Return once `ready()` is true.
+    def wait_until(
+        self, ready: Callable[[], bool], seconds: float, check: Callable[[], None] | None = None
+    ) -> None:
+        """Return once `ready()` is true; `check` is called while waiting and may raise.
 
         Raises:
-            ChildFailed: the child ended first, or the time is over.
+            ChildFailed: the child ended first, or the time is over; then it is stopped.
         """
         deadline = time.monotonic() + seconds
         while not ready():
-            if self.poll() is not None:
-                raise ChildFailed(f"{self.name} ended with status {self.poll()}; see {self.log}")
+            self.check()
+            if check:
+                check()
             if time.monotonic() > deadline:
-                raise ChildFailed(f"{self.name} not ready after {seconds:g} s; see {self.log}")
+                self.stop(1)
+                raise ChildFailed(f"{self.name} is not ready after {seconds:g} s; see {self.log}")
             time.sleep(POLL_SECONDS)
 
     def stop(self, seconds: float) -> None:
         """SIGTERM, then SIGKILL after `seconds`; returns once the process is gone."""
-        if self.poll() is None:
+        if self.process.poll() is None:
             self.process.terminate()
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def _last_words(self) -> str:
+        # A process that cannot start says why in its last line.
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - LOG_TAIL_BYTES))
+            lines = log.read().decode(errors="replace").split("\n")
+        words = next((line.strip() for line in reversed(lines) if line.strip()), "nothing said")
+        return f" ({words[:300]}); see {self.log}"
+
+
+def _name(status: int) -> str:
+    return f"status {status}" if status >= 0 else signal.Signals(-status).name
 
 
 def start_child(

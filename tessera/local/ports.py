@@ -1,12 +1,16 @@
 """Free loopback ports, chosen once and remembered in the data directory."""
 
 import json
+import random
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
 HOST = "127.0.0.1"
 SEAWEED_GRPC_OFFSET = 10_000  # SeaweedFS listens on every port plus this, too
+# Below the range that systems give to outgoing connections (from 32768 on Linux), so that none of
+# those sits on a remembered port while the stack is down.
+CHOICE = range(11_000, 22_000)
 
 
 def port_is_free(port: int) -> bool:
@@ -22,16 +26,13 @@ def port_is_free(port: int) -> bool:
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:
     """A free port for each name; its partner at +10000 is free as well."""
-    chosen: dict[str, int] = {}
-    while len(chosen) < len(names):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.bind((HOST, 0))
-            port: int = probe.getsockname()[1]
-        partner = port + SEAWEED_GRPC_OFFSET
-        if port in chosen.values() or partner > 65_535 or not port_is_free(partner):
-            continue
-        chosen[names[len(chosen)]] = port
-    return chosen
+    candidates = iter(random.sample(CHOICE, len(CHOICE)))
+    free = (
+        port
+        for port in candidates
+        if port_is_free(port) and port_is_free(port + SEAWEED_GRPC_OFFSET)
+    )
+    return dict(zip(names, free, strict=False))
 
 
 def remembered_ports(file: Path, names: Sequence[str]) -> dict[str, int]:

