@@ -54,10 +54,12 @@ def demo(
     data_dir = Path(tempfile.mkdtemp(prefix="tessera-demo-"))
     with stop_signals() as stopping:
         try:
-            with running_stack(data_dir, None, inherited, stopping, _say) as stack:
-                with Client(stack.url) as client:
-                    job = follow(client, client.submit(prompt), stack.check)
-                    paths = save_images(client, job, out)
+            with (
+                running_stack(data_dir, None, inherited, stopping, _say) as stack,
+                Client(stack.url) as client,
+            ):
+                job = follow(client, client.submit(prompt), stack.check)
+                paths = save_images(client, job, out)
         except StopAsked:
             shutil.rmtree(data_dir)
             raise typer.Exit(INTERRUPTED) from None
