@@ -1,0 +1,101 @@
+"""Sampler tables: trajectories packed for the device, one line a tick, made once and cached."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from worker.samplers.catalog import make_scheduler
+from worker.samplers.probe import probe
+
+# Every sample carries this many, used or not, so that all samplers fit one batched update.
+REGISTERS = 4
+PLANES = 1 + REGISTERS
+COLUMNS = 1 + REGISTERS + 2
+
+# A trajectory takes tens of kilobytes and tens of milliseconds.
+CACHED_TABLES = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class SamplerTable:
+    """What the tick needs of a sampler, for T ticks.
+
+    Attributes:
+        lines: [T, 2 + PLANES * COLUMNS] float32; a line is timestep, input scale, then the matrix
+            that takes (latent, registers, model output, noise) to (latent, registers).
+        noise_index: the draw that tick t uses; draw 0 is the initial noise, and ticks that draw
+            nothing point there with a coefficient of zero.
+        draws: how many noises a sample draws in all, the initial one among them.
+        noising: [T, 2] float32, see `Trajectory`: tick t's latent from a clean one and a noise.
+        clean: [T, 2] float32, see `Trajectory`: the clean latent that tick t predicts.
+        initial_scale: the first latent is the initial noise times this.
+    """
+
+    lines: Tensor
+    noise_index: tuple[int, ...]
+    draws: int
+    noising: Tensor
+    clean: Tensor
+    initial_scale: float
+
+    @property
+    def ticks(self) -> int:
+        """Model calls of the whole trajectory."""
+        return self.lines.shape[0]
+
+
+def build_table(
+    scheduler_config: Mapping[str, Any],
+    sampler: str,
+    schedule: str,
+    steps: int,
+    start: int = 0,
+    eta: float = 0.0,
+) -> SamplerTable:
+    """Probe the sampler and pack what it answers.
+
+    Raises KeyError for unknown names, ValueError where the method does not fit.
+    """
+    scheduler = make_scheduler(scheduler_config, sampler, schedule)
+    trajectory = probe(scheduler, steps, start, eta)
+    if trajectory.registers > REGISTERS:
+        raise ValueError(f"{sampler} carries {trajectory.registers} registers, not {REGISTERS}")
+    ticks = len(trajectory.timesteps)
+    planes = 1 + trajectory.registers
+    matrices = torch.zeros(ticks, PLANES, COLUMNS, dtype=torch.float64)
+    matrices[:, :planes, :planes] = trajectory.matrices[:, :, :planes]
+    matrices[:, :planes, PLANES:] = trajectory.matrices[:, :, planes:]
+    line = [trajectory.timesteps[:, None], trajectory.input_scale[:, None], matrices.flatten(1)]
+    noise_index, draws = [], 1
+    for tick_draws in trajectory.draws:
+        noise_index.append(draws if tick_draws else 0)
+        draws += tick_draws
+    return SamplerTable(
+        lines=torch.cat(line, dim=1).float(),
+        noise_index=tuple(noise_index),
+        draws=draws,
+        noising=trajectory.noising.float(),
+        clean=trajectory.clean.float(),
+        initial_scale=trajectory.initial_scale,
+    )
+
+
+class SamplerTables:
+    """The tables of one model, by (sampler, schedule, steps, start, eta). For any thread."""
+
+    def __init__(self, scheduler_config: Mapping[str, Any]) -> None:
+        # Some methods take over a second of the interpreter: one thread at a time builds.
+        self._lock = threading.Lock()
+        self._build = lru_cache(CACHED_TABLES)(partial(build_table, scheduler_config))
+
+    def get(
+        self, sampler: str, schedule: str, steps: int, start: int = 0, eta: float = 0.0
+    ) -> SamplerTable:
+        """The table, made at the first call. Raises as `build_table`."""
+        with self._lock:
+            return self._build(sampler, schedule, steps, start, eta)
