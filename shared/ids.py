@@ -18,3 +18,18 @@ def new_attempt_id() -> str:
 def new_request_id() -> str:
     """Names one HTTP request in its answer and in the log."""
     return f"req_{secrets.token_hex(8)}"
+
+
+def attempt_prefix(tenant: str, job_id: str, attempt_id: str) -> str:
+    """Under which the attempt's objects lie in S3."""
+    return f"{job_prefix(tenant, job_id)}{attempt_id}/"
+
+
+def job_prefix(tenant: str, job_id: str) -> str:
+    """Under which all objects of the job lie in S3."""
+    return f"{tenant}/{job_id}/"
+
+
+def job_id_of(prefix: str) -> str:
+    """The job whose objects lie under that prefix."""
+    return prefix.split("/")[1]

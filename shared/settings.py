@@ -46,6 +46,7 @@ class JobSettings(TesseraSettings):
 
     lease_seconds: float = Field(default=10.0, gt=0)
     max_crashes: int = Field(default=3, ge=1)
+    max_host_losses: int = Field(default=10, ge=1)
     max_attempts: int = Field(default=3, ge=1)
     max_queued_jobs: int = Field(default=10_000, ge=1)
     max_queued_jobs_per_tenant: int = Field(default=2_000, ge=1)

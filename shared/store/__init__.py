@@ -1,0 +1,1 @@
+"""The job store: Redis decides, by scripts; everybody else asks."""

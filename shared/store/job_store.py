@@ -1,0 +1,147 @@
+"""The JobStore: every transition of a job, each one script on Redis' own clock."""
+
+from collections.abc import Mapping, Sequence
+
+from shared.connections import RedisPair, store_errors
+from shared.errors import IdempotencyMismatch, QueueFull, QuotaExceeded
+from shared.job import Job, JobError, JobStatus, JobWarning, Progress, StoredImage, Timing
+from shared.request import PRIORITIES, Priority
+from shared.settings import JobSettings
+from shared.store import keys, records
+from shared.store.housekeeping import Housekeeping
+from shared.store.reading import Reading
+from shared.store.scripts import WORKER_TERMS, Scripts, microseconds
+from shared.store.values import Beat, Claim, Created, Idempotency, NewJob, Outcome
+from shared.store.workers import WorkerRegistry
+
+
+class JobStore(Reading, Housekeeping, WorkerRegistry):
+    """The only truth about jobs; safe to share between threads and processes.
+
+    Every method may raise StoreUnavailable. Every transition may be sent twice: the second time
+    changes nothing and answers the same. Writes by an attempt are fenced by its id.
+    """
+
+    def __init__(self, redis: RedisPair, settings: JobSettings) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis.durable, settings)
+        self._worker_seconds = settings.lease_seconds * WORKER_TERMS
+
+    def create(self, new: NewJob, idempotency: Idempotency | None = None) -> Created:
+        """Accept a job, or answer the one that this idempotency key made before.
+
+        Raises:
+            IdempotencyMismatch: the key came before with another body.
+            QuotaExceeded: the tenant has as much queued as it may.
+            QueueFull: the system has as much queued as it takes.
+        """
+        request = new.request
+        deadline = request.deadline_seconds
+        answer, *detail = self._scripts(
+            "create",
+            new.id,
+            new.tenant,
+            request.model,
+            request.priority,
+            request.cost,
+            request.num_images,
+            request.model_dump_json(),
+            "" if deadline is None else microseconds(deadline),
+            keys.idempotency(new.tenant, idempotency.key) if idempotency else "",
+            idempotency.fingerprint if idempotency else "",
+            *(warning.model_dump_json() for warning in new.warnings),
+        )
+        match answer:
+            case "mismatch":
+                raise IdempotencyMismatch("this idempotency key came before with another body")
+            case "quota":
+                raise QuotaExceeded("you have as many jobs queued as you may")
+            case "full":
+                raise QueueFull("the queue is full")
+            case "replayed":
+                return Created(detail[0], replayed=True)
+        job = Job(
+            id=new.id,
+            tenant=new.tenant,
+            status=JobStatus.QUEUED,
+            request=request,
+            created_at=records.seconds(detail[0]),
+            warnings=new.warnings,
+            progress=Progress(steps=request.steps),
+        )
+        return Created(new.id, replayed=False, job=job)
+
+    def find_replay(self, tenant: str, idempotency: Idempotency) -> Created | None:
+        """The job that this key made before; a cheap look before any work is done.
+
+        Raises:
+            IdempotencyMismatch: the key came before with another body.
+        """
+        with store_errors():
+            used = self._redis.durable.get(keys.idempotency(tenant, idempotency.key))
+        if used is None:
+            return None
+        fingerprint, _, job_id = str(used).partition(":")
+        if fingerprint != idempotency.fingerprint:
+            raise IdempotencyMismatch("this idempotency key came before with another body")
+        return Created(job_id, replayed=True)
+
+    def claim(
+        self,
+        models: Sequence[str],
+        attempt_id: str,
+        worker_id: str,
+        priority_floor: Priority | None = None,
+    ) -> Claim | None:
+        """Lend the job whose turn it is to this attempt; None where nothing waits.
+
+        A floor of HIGH claims only high jobs, one of NORMAL no low ones.
+        """
+        floor = PRIORITIES.index(priority_floor or Priority.LOW) + 1
+        answer = self._scripts("claim", attempt_id, worker_id, floor, *models)
+        if answer is None:
+            return None
+        job_id, flat = answer
+        fields = records.pairs(flat)
+        return Claim(records.job_from(job_id, fields), attempt_id, records.suspect(fields))
+
+    def beat(self, worker_id: str, attempts: Mapping[str, str]) -> Beat:
+        """Renew a worker's record and all its leases, `attempts` being job id -> attempt id."""
+        flat = [text for pair in attempts.items() for text in pair]
+        announced, lost, cancelled = self._scripts("beat", worker_id, *flat)
+        return Beat(frozenset(lost), frozenset(cancelled), bool(announced))
+
+    def add_image(self, job_id: str, attempt_id: str, image: StoredImage) -> Outcome:
+        """Tell a picture that lies in S3 under `image.key`.
+
+        After OK the object belongs to the job, even if the attempt is lost later: only after LOST
+        does the caller delete it.
+        """
+        text = image.model_dump_json()
+        return Outcome(self._scripts("add_image", job_id, attempt_id, image.index, text))
+
+    def commit(
+        self, job_id: str, attempt_id: str, *, timing: Timing, warnings: Sequence[JobWarning] = ()
+    ) -> Outcome:
+        """The job has succeeded; every picture has been told, by this attempt or earlier ones."""
+        lines = (warning.model_dump_json() for warning in warnings)
+        text = timing.model_dump_json()
+        return Outcome(self._scripts("commit", job_id, attempt_id, text, *lines))
+
+    def fail(self, job_id: str, attempt_id: str, error: JobError, *, timing: Timing) -> Outcome:
+        """The attempt has failed: queued again if a retry may help and is left, else failed."""
+        retryable = int(error.retryable)
+        texts = (error.model_dump_json(), retryable, timing.model_dump_json())
+        return Outcome(self._scripts("fail", job_id, attempt_id, *texts))
+
+    def release(self, job_id: str, attempt_id: str) -> Outcome:
+        """Queue the job again without blame: the worker drains."""
+        return Outcome(self._scripts("release", job_id, attempt_id))
+
+    def cancel(self, job_id: str) -> Job | None:
+        """End the job now and tell its worker; an ended one is returned unchanged."""
+        flat = self._scripts("cancel", job_id)
+        if flat is None:
+            return None
+        fields = records.pairs(flat)
+        return records.job_from(job_id, fields) if records.visible(fields) else None

@@ -1,0 +1,68 @@
+"""Every key and channel of the store: the names, and what keeps each from staying for ever."""
+
+import hashlib
+
+EXPIRY = "tessera:expiry"  # sorted set: ended jobs by the time of their removal
+SWEEPS = "tessera:sweeps"  # sorted set: object prefixes of ended attempts by the time of sweeping
+LANES = "tessera:lanes"  # set: lanes ("model:priority") with waiting jobs
+QUEUE_COST = "tessera:queue:cost"  # hash: lane -> cost that waits in it
+WORKERS = "tessera:workers"  # set: ids of workers that announced themselves
+API_KEYS = "tessera:apikeys"  # set: ids of all API keys
+
+# Keys without a TTL, and what removes each. Everything else has a TTL.
+LASTING = {
+    r"tessera:job:job_\w+": "forget, once retention has passed or the job was deleted",
+    r"tessera:events:job_\w+": "forget, with the record",
+    r"tessera:tenant:[^:]+:\w+": "empties with the tenant's jobs",
+    r"tessera:lane:[^:]+:\w+:(waiting|tenants|idle|jobs:[^:]+)": "empties with the lane",
+    r"tessera:(leases|deadlines|expiry|sweeps|lanes)": "indexes; empty with the jobs",
+    r"tessera:queue:(cost|turn|reaped_at)": "one number or a few, for all jobs together",
+    r"tessera:workers": "ids; those without a record are dropped when the list is read",
+    r"tessera:apikeys": "revoke",
+    r"tessera:apikey:\w+": "revoke",
+}
+
+
+def job(job_id: str) -> str:
+    """Hash: the record."""
+    return f"tessera:job:{job_id}"
+
+
+def events(job_id: str) -> str:
+    """Stream: the job's events; also the channel on which each is published."""
+    return f"tessera:events:{job_id}"
+
+
+def progress(job_id: str) -> str:
+    """String on the scratch server, with a TTL: the newest progress."""
+    return f"tessera:progress:{job_id}"
+
+
+def idempotency(tenant: str, key: str) -> str:
+    """String with a TTL: `fingerprint:job_id`. Hashed, since clients choose the key."""
+    return f"tessera:idempotency:{hashlib.sha256(f'{tenant}/{key}'.encode()).hexdigest()}"
+
+
+def tenant_jobs(tenant: str, status: str | None) -> str:
+    """Sorted set: the tenant's visible jobs, all or those in one status, by id."""
+    return f"tessera:tenant:{tenant}:{status or 'jobs'}"
+
+
+def lane_waiting(lane: str) -> str:
+    """Sorted set: the lane's waiting jobs by the time of creation."""
+    return f"tessera:lane:{lane}:waiting"
+
+
+def worker(worker_id: str) -> str:
+    """String with a TTL: the worker's record."""
+    return f"tessera:worker:{worker_id}"
+
+
+def control(worker_id: str) -> str:
+    """Channel: what a worker is told at once."""
+    return f"tessera:control:{worker_id}"
+
+
+def api_key(key_id: str) -> str:
+    """Hash: one API key, its secret hashed."""
+    return f"tessera:apikey:{key_id}"

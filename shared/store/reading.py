@@ -1,0 +1,93 @@
+"""Reading the store: jobs, lists, what waits, and the progress that workers report."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.connections import RedisPair, store_errors
+from shared.job import Job, JobStatus, Progress
+from shared.request import Priority
+from shared.store import keys, records
+from shared.store.events import progress_message
+from shared.store.scripts import Scripts
+from shared.store.values import LaneState
+
+PROGRESS_SECONDS = 3600  # much longer than the pause between two reports
+
+
+class Reading:
+    """The part of JobStore that changes no job."""
+
+    _redis: RedisPair
+    _scripts: Scripts
+
+    def ping(self) -> None:
+        """Raise StoreUnavailable unless the durable server answers."""
+        with store_errors():
+            self._redis.durable.ping()
+
+    def get(self, job_id: str) -> Job | None:
+        """The job with its newest progress, or None where there is none any more."""
+        with store_errors():
+            fields: Any = self._redis.durable.hgetall(keys.job(job_id))
+        return next(iter(self._jobs([(job_id, fields)])), None)
+
+    def list_jobs(
+        self, tenant: str, *, status: JobStatus | None, limit: int, cursor: str | None
+    ) -> tuple[list[Job], str | None]:
+        """One page of the tenant's jobs, newest first, and the cursor of the next page."""
+        index = keys.tenant_jobs(tenant, status)
+        upper = f"({cursor}" if cursor else "+"
+        with store_errors():
+            ids: Any = self._redis.durable.zrevrangebylex(index, upper, "-", 0, limit + 1)
+            pipeline = self._redis.durable.pipeline(transaction=False)
+            for job_id in ids[:limit]:
+                pipeline.hgetall(keys.job(job_id))
+            page = list(zip(ids, pipeline.execute(), strict=False))
+        return self._jobs(page), ids[limit - 1] if len(ids) > limit else None
+
+    def _jobs(self, found: Sequence[tuple[str, Mapping[str, str]]]) -> list[Job]:
+        shown = [(job_id, fields) for job_id, fields in found if records.visible(fields)]
+        running = [job_id for job_id, fields in shown if fields["status"] == JobStatus.RUNNING]
+        progress: dict[str, Progress] = {}
+        if running:
+            with store_errors():
+                texts = self._redis.scratch.mget([keys.progress(job_id) for job_id in running])
+            progress = {
+                job_id: Progress.model_validate_json(text)
+                for job_id, text in zip(running, texts, strict=True)
+                if text is not None
+            }
+        return [records.job_from(job_id, fields, progress.get(job_id)) for job_id, fields in shown]
+
+    def lanes(self) -> dict[tuple[str, Priority], LaneState]:
+        """What waits, by model and priority; empty lanes are left out."""
+        rows = self._scripts("lanes")
+        return {
+            (model, Priority(priority)): LaneState(int(jobs), float(cost), float(oldest))
+            for model, priority, jobs, cost, oldest in rows
+        }
+
+    def queued_by_lane(self) -> dict[tuple[str, Priority], int]:
+        """The number of waiting jobs by model and priority; empty lanes are left out."""
+        return {lane: state.jobs for lane, state in self.lanes().items()}
+
+    def position(self, job_id: str) -> int | None:
+        """About how many jobs go before this one in fair order; None unless it waits."""
+        ahead: int | None = self._scripts("position", job_id)
+        return ahead
+
+    def report_progress(self, job_id: str, progress: Progress) -> None:
+        """Keep the newest progress of one job, and tell whoever listens."""
+        self.report_progress_many({job_id: progress})
+
+    def report_progress_many(self, latest: Mapping[str, Progress]) -> None:
+        """Keep the newest progress of many jobs, and tell whoever listens."""
+        # Told on the durable server, since listeners hold their one subscription there.
+        kept = self._redis.scratch.pipeline(transaction=False)
+        told = self._redis.durable.pipeline(transaction=False)
+        for job_id, progress in latest.items():
+            kept.set(keys.progress(job_id), progress.model_dump_json(), ex=PROGRESS_SECONDS)
+            told.publish(keys.events(job_id), progress_message(progress))
+        with store_errors():
+            kept.execute()
+            told.execute()

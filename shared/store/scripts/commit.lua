@@ -1,0 +1,18 @@
+#!lua flags=allow-oom
+-- The job has succeeded; all its pictures have been told.
+
+local job, attempt, timing = load_job(ARGV[1]), ARGV[2], ARGV[3]
+local FIRST_WARNING = 4
+if ended_by(job, attempt, 'commit') then
+  return 'ok'
+end
+if not owns(job, attempt) then
+  return 'lost'
+end
+if job.images ~= job.num_images then
+  return redis.error_reply('PICTURES a commit with ' .. job.images .. ' of ' .. job.num_images)
+end
+set(job, 'ended_by', 'commit:' .. attempt, 'timing', timing)
+warn(job, FIRST_WARNING)
+finish(job, 'succeeded', now_us())
+return 'ok'

@@ -1,0 +1,13 @@
+#!lua flags=allow-oom
+-- Back to the queue, no failure and no crash counted: the worker drains.
+
+local job, attempt = load_job(ARGV[1]), ARGV[2]
+if ended_by(job, attempt, 'release') then
+  return 'ok'
+end
+if not owns(job, attempt) then
+  return 'lost'
+end
+set(job, 'ended_by', 'release:' .. attempt)
+requeue(job, now_us())
+return 'ok'

@@ -1,0 +1,64 @@
+"""The workers that are alive, as they announced themselves."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.connections import RedisPair, store_errors
+from shared.store import keys
+
+
+class WorkerState(StrEnum):
+    """A worker claims only while it is ready."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+class WorkerRecord(BaseModel):
+    """One GPU process: what it holds and how wide it steps. `started_at` in seconds since 1970."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    host: str
+    models: tuple[str, ...]
+    max_rows: int
+    state: WorkerState
+    started_at: float
+
+
+class WorkerRegistry:
+    """The part of JobStore that knows the workers. Records fade unless renewed by a beat."""
+
+    _redis: RedisPair
+    _worker_seconds: float
+
+    def announce_worker(self, worker: WorkerRecord) -> None:
+        """Write the worker's record: at its start, at each change, and when a beat misses it."""
+        pipeline = self._redis.durable.pipeline()
+        milliseconds = round(self._worker_seconds * 1000)
+        pipeline.set(keys.worker(worker.id), worker.model_dump_json(), px=milliseconds)
+        pipeline.sadd(keys.WORKERS, worker.id)
+        with store_errors():
+            pipeline.execute()
+
+    def live_workers(self) -> list[WorkerRecord]:
+        """Workers that were heard of lately, by id."""
+        with store_errors():
+            ids = sorted(str(member) for member in self._redis.durable.smembers(keys.WORKERS))
+            texts = (
+                self._redis.durable.mget([keys.worker(worker_id) for worker_id in ids])
+                if ids
+                else []
+            )
+        return [WorkerRecord.model_validate_json(text) for text in texts if text is not None]
+
+    def forget_worker(self, worker_id: str) -> None:
+        """Drop the record of a worker that has ended."""
+        pipeline = self._redis.durable.pipeline()
+        pipeline.delete(keys.worker(worker_id))
+        pipeline.srem(keys.WORKERS, worker_id)
+        with store_errors():
+            pipeline.execute()
