@@ -3,6 +3,7 @@
 import typer
 
 from tessera.commands.jobs import generate, jobs
+from tessera.commands.keys import keys
 from tessera.commands.stack import demo, up
 
 app = typer.Typer(
@@ -15,6 +16,7 @@ app.command()(up)
 app.command()(generate)
 app.command()(demo)
 app.add_typer(jobs, name="jobs")
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -11,26 +11,30 @@ SUFFIXES = {"jpeg": "jpg"}
 
 
 def save_images(client: Client, job: Job, target: Path) -> list[Path]:
-    """Save every picture of a job that succeeded; the files written.
-
-    `target` is a file's name, or a directory, in which the names tell prompt and seed. Several
-    pictures under one file's name are numbered.
-    """
+    """Save every picture of a job that succeeded; the files written."""
     paths = []
     for image in job.images:
-        suffix = SUFFIXES.get(image.format, image.format)
-        if target.suffix == "":
-            path = target / f"{_slug(job.request['prompt'])}-{image.seed}.{suffix}"
-        elif len(job.images) > 1:
-            path = target.with_stem(f"{target.stem}-{image.index}")
-        else:
-            path = target
+        path = picture_path(
+            target,
+            job.request["prompt"],
+            seed=image.seed,
+            suffix=SUFFIXES.get(image.format, image.format),
+            number=image.index if len(job.images) > 1 else None,
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(client.image(job.id, image.index))
         paths.append(path)
     return paths
 
 
-def _slug(prompt: str) -> str:
-    words = re.sub(r"\W+", "-", prompt.lower()).strip("-_")
-    return words[:NAME_CHARACTERS].rstrip("-") or "picture"
+def picture_path(target: Path, prompt: str, *, seed: int, suffix: str, number: int | None) -> Path:
+    """Where a picture goes.
+
+    A `target` without a suffix is a folder, in which names tell prompt and seed; otherwise it is
+    the file, and `number` tells several pictures apart.
+    """
+    if target.suffix == "":
+        slug = re.sub(r"\W+", "-", prompt.lower()).strip("-_")
+        name = slug[:NAME_CHARACTERS].rstrip("-") or "picture"
+        return target / f"{name}-{seed}.{suffix}"
+    return target if number is None else target.with_stem(f"{target.stem}-{number}")

@@ -1,0 +1,32 @@
+"""File names of saved pictures."""
+
+from pathlib import Path
+
+import pytest
+
+from tessera.commands.saving import picture_path
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("a red apple", "a-red-apple-7.png"),
+        ("红苹果", "红苹果-7.png"),
+        ("../../etc/passwd", "etc-passwd-7.png"),
+        ("???", "picture-7.png"),
+        ("a " * 100, "a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-7.png"),
+    ],
+)
+def test_in_a_folder_the_name_tells_prompt_and_seed(prompt: str, name: str):
+    path = picture_path(Path("out"), prompt, seed=7, suffix="png", number=None)
+    assert path == Path("out") / name
+
+
+def test_a_files_name_is_taken_as_it_is():
+    path = picture_path(Path("apple.png"), "a red apple", seed=7, suffix="png", number=None)
+    assert path == Path("apple.png")
+
+
+def test_several_pictures_under_one_name_are_numbered():
+    path = picture_path(Path("apple.png"), "a red apple", seed=7, suffix="png", number=2)
+    assert path == Path("apple-2.png")
