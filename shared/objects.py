@@ -1,6 +1,6 @@
 """The object store: pictures in one S3 bucket, by key, and links to them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -86,9 +86,9 @@ class ObjectStore:
             )
             return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
-    def delete_prefix(self, prefix: str) -> int:
-        """Delete everything under `prefix`; the number of objects deleted."""
-        keys = self.list_keys(prefix)
+    def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
+        """Delete everything under `prefix` but the keys in `keep`; the number deleted."""
+        keys = [key for key in self.list_keys(prefix) if key not in keep]
         with _storage_errors():
             for start in range(0, len(keys), DELETE_BATCH):
                 batch = keys[start : start + DELETE_BATCH]

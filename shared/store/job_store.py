@@ -14,6 +14,8 @@ from shared.store.scripts import WORKER_TERMS, Scripts, microseconds
 from shared.store.values import Beat, Claim, Created, Idempotency, NewJob, Outcome
 from shared.store.workers import WorkerRegistry
 
+__all__ = ["Beat", "Claim", "Created", "Idempotency", "JobStore", "NewJob", "Outcome"]
+
 
 class JobStore(Reading, Housekeeping, WorkerRegistry):
     """The only truth about jobs; safe to share between threads and processes.

@@ -18,7 +18,7 @@ LASTING = {
     r"tessera:(leases|deadlines|expiry|sweeps|lanes)": "indexes; empty with the jobs",
     r"tessera:queue:(cost|turn|reaped_at)": "one number or a few, for all jobs together",
     r"tessera:workers": "ids; those without a record are dropped when the list is read",
-    r"tessera:apikeys": "revoke",
+    r"tessera:apikeys": "ids; those without a record are dropped when the list is read",
     r"tessera:apikey:\w+": "revoke",
 }
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.connections import RedisPair, store_errors
 from shared.store import keys
+from shared.store.scripts import Scripts
 
 
 class WorkerState(StrEnum):
@@ -33,6 +34,7 @@ class WorkerRegistry:
     """The part of JobStore that knows the workers. Records fade unless renewed by a beat."""
 
     _redis: RedisPair
+    _scripts: Scripts
     _worker_seconds: float
 
     def announce_worker(self, worker: WorkerRecord) -> None:
@@ -46,14 +48,11 @@ class WorkerRegistry:
 
     def live_workers(self) -> list[WorkerRecord]:
         """Workers that were heard of lately, by id."""
-        with store_errors():
-            ids = sorted(str(member) for member in self._redis.durable.smembers(keys.WORKERS))
-            texts = (
-                self._redis.durable.mget([keys.worker(worker_id) for worker_id in ids])
-                if ids
-                else []
-            )
-        return [WorkerRecord.model_validate_json(text) for text in texts if text is not None]
+        texts: list[str] = self._scripts("workers")
+        return sorted(
+            (WorkerRecord.model_validate_json(text) for text in texts),
+            key=lambda worker: worker.id,
+        )
 
     def forget_worker(self, worker_id: str) -> None:
         """Drop the record of a worker that has ended."""

@@ -1,0 +1,134 @@
+"""API keys: `tsk_<id>_<secret>`, of which only the secret's SHA-256 is kept."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import redis
+
+from shared.connections import store_errors
+from shared.errors import InvalidRequest, NotFound
+from shared.store import keys
+
+SCOPES = frozenset({"jobs"})
+ROTATION_SECONDS = 86_400.0
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # also a folder in S3, part of Redis keys
+_PRESENTED = re.compile(r"tsk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+_NOBODY = hashlib.sha256(b"").hexdigest()  # of no secret: a secret has 43 characters
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """One key, without its secret. `expires_at` in seconds since 1970; None: never."""
+
+    id: str
+    tenant: str
+    scopes: frozenset[str]
+    expires_at: float | None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a good key stands for."""
+
+    tenant: str
+    key_id: str
+    scopes: frozenset[str]
+
+
+class Keyring:
+    """Makes, checks and ends API keys. Redis ends the expired ones by itself."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        """`client` is the durable server's."""
+        self._client = client
+
+    def create(
+        self, tenant: str, scopes: Iterable[str], expires_in: float | None = None
+    ) -> tuple[ApiKey, str]:
+        """A new key and its whole text, which nobody can read again. `expires_in` in seconds.
+
+        Raises:
+            InvalidRequest: a tenant's name or a scope that cannot be.
+        """
+        wanted = frozenset(scopes)
+        if not _TENANT.fullmatch(tenant):
+            raise InvalidRequest("a tenant is 1 to 64 letters, digits, `-` and `_`")
+        if not wanted or not wanted <= SCOPES:
+            raise InvalidRequest(f"scopes are: {', '.join(sorted(SCOPES))}")
+        key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        name = keys.api_key(key_id)
+        fields = {"tenant": tenant, "scopes": " ".join(sorted(wanted)), "sha256": _sha256(secret)}
+        pipeline = self._client.pipeline()
+        pipeline.hset(name, items=[text for pair in fields.items() for text in pair])
+        pipeline.sadd(keys.API_KEYS, key_id)
+        if expires_in is not None:
+            pipeline.pexpire(name, round(expires_in * 1000))
+        pipeline.pexpiretime(name)
+        with store_errors():
+            expires_ms = pipeline.execute()[-1]
+        return _record(key_id, fields, expires_ms), f"tsk_{key_id}_{secret}"
+
+    def verify(self, presented: str) -> Caller | None:
+        """Who the key stands for; None for an unknown, wrong, revoked or expired one."""
+        match = _PRESENTED.fullmatch(presented)
+        key_id, secret = match.groups() if match else ("", "")
+        with store_errors():
+            fields: dict[str, str] = self._client.hgetall(keys.api_key(key_id))  # type: ignore[assignment]
+        # An unknown id costs the same comparison, so that time tells nothing.
+        if not hmac.compare_digest(_sha256(secret), fields.get("sha256", _NOBODY)) or not fields:
+            return None
+        return Caller(fields["tenant"], key_id, frozenset(fields["scopes"].split()))
+
+    def list(self) -> tuple[ApiKey, ...]:
+        """All live keys, by tenant and id."""
+        with store_errors():
+            ids = [str(member) for member in self._client.smembers(keys.API_KEYS)]
+            pipeline = self._client.pipeline(transaction=False)
+            for key_id in ids:
+                pipeline.hgetall(keys.api_key(key_id))
+                pipeline.pexpiretime(keys.api_key(key_id))
+            answers = pipeline.execute()
+            ended = [key_id for key_id, fields in zip(ids, answers[::2], strict=True) if not fields]
+            if ended:
+                self._client.srem(keys.API_KEYS, *ended)
+        found = zip(ids, answers[::2], answers[1::2], strict=True)
+        live = [_record(key_id, fields, expires) for key_id, fields, expires in found if fields]
+        return tuple(sorted(live, key=lambda key: (key.tenant, key.id)))
+
+    def revoke(self, key_id: str) -> bool:
+        """End a key now; False where there is none."""
+        pipeline = self._client.pipeline()
+        pipeline.delete(keys.api_key(key_id))
+        pipeline.srem(keys.API_KEYS, key_id)
+        with store_errors():
+            deleted: int = pipeline.execute()[0]
+        return deleted == 1
+
+    def rotate(self, key_id: str, overlap: float = ROTATION_SECONDS) -> tuple[ApiKey, str]:
+        """A new key like that one, which itself goes on for at most `overlap` seconds.
+
+        Raises:
+            NotFound: there is no such key.
+        """
+        old = next((key for key in self.list() if key.id == key_id), None)
+        if old is None:
+            raise NotFound("no such API key")
+        created = self.create(old.tenant, old.scopes)
+        with store_errors():
+            # LT keeps an earlier end, and takes "never" for later than any.
+            self._client.pexpire(keys.api_key(key_id), round(overlap * 1000), lt=True)
+        return created
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _record(key_id: str, fields: dict[str, str], expires_ms: int) -> ApiKey:
+    expires_at = expires_ms / 1000 if expires_ms > 0 else None
+    return ApiKey(key_id, fields["tenant"], frozenset(fields["scopes"].split()), expires_at)
