@@ -23,14 +23,15 @@ DataDirOption = Annotated[
     ),
 ]
 
+KeyIdArgument = Annotated[str, typer.Argument(help="The part between `tsk_` and the next `_`.")]
+
 
 @contextmanager
 def _keyring(data_dir: Path | None) -> Iterator["Keyring"]:
-    from shared.store.keyring import Keyring
-
     from shared.connections import connect
     from shared.errors import TesseraError
     from shared.settings import RedisSettings
+    from shared.store.keyring import Keyring
     from tessera.local.description import read_description
     from tessera.local.errors import StackError
 
@@ -57,5 +58,31 @@ def create(
     """Make a key and print it, once: only its hash is kept."""
     seconds = None if expires_days is None else expires_days * DAY_SECONDS
     with _keyring(data_dir) as keyring:
-        _, secret = keyring.create(tenant, frozenset(scopes.split(",")), seconds)
-        print(secret)
+        _, key = keyring.create(tenant, scopes.split(","), seconds)
+        print(key)
+
+
+@keys.command("list")
+def list_keys(data_dir: DataDirOption = None) -> None:
+    """All keys, one a line: id, tenant, scopes, end."""
+    with _keyring(data_dir) as keyring:
+        for key in keyring.list():
+            ends = datetime.fromtimestamp(key.expires_at, UTC) if key.expires_at else None
+            until = f"until {ends:%Y-%m-%d %H:%M} UTC" if ends else "for ever"
+            print(f"{key.id}  {key.tenant}  {','.join(sorted(key.scopes))}  {until}")
+
+
+@keys.command()
+def rotate(key_id: KeyIdArgument, data_dir: DataDirOption = None) -> None:
+    """Make a key like that one and print it, once; the old one goes on for a day."""
+    with _keyring(data_dir) as keyring:
+        _, key = keyring.rotate(key_id)
+        print(key)
+
+
+@keys.command()
+def revoke(key_id: KeyIdArgument, data_dir: DataDirOption = None) -> None:
+    """End a key now."""
+    with _keyring(data_dir) as keyring:
+        if not keyring.revoke(key_id):
+            fail("no such API key")

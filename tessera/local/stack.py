@@ -8,10 +8,12 @@ from pathlib import Path
 from threading import Event
 
 import httpx2
-from shared.store.job_store import JobStore
 
 from shared.connections import connect
+from shared.errors import StoreUnavailable
 from shared.settings import JobSettings, RedisSettings
+from shared.store.job_store import JobStore
+from shared.store.workers import WorkerState
 from tessera.local.children import Child, start_child
 from tessera.local.description import remove_description, write_description
 from tessera.local.directory import DataDirectory, lock_directory
@@ -101,11 +103,7 @@ class Stack:
             self._await_answer(gateway, http, f"{self.addresses.url}/readyz")
             self._await_answer(keeper, http, self.addresses.metrics_url("keeper"))
         self._say("warming the model")
-        worker.wait_until(
-            lambda: any(record.state == "ready" for record in store.live_workers()),
-            WARM_SECONDS,
-            self.check,
-        )
+        worker.wait_until(lambda: _some_worker_is_ready(store), WARM_SECONDS, self.check)
         redis.durable.close()
         write_description(self._directory, self.addresses, self._children)
 
@@ -144,6 +142,13 @@ class Stack:
                 return False
 
         child.wait_until(answers, READY_SECONDS, self.check)
+
+
+def _some_worker_is_ready(store: JobStore) -> bool:
+    try:
+        return any(record.state is WorkerState.READY for record in store.live_workers())
+    except StoreUnavailable:
+        return False  # the check that follows finds a Valkey that has ended
 
 
 @contextmanager
