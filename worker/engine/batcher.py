@@ -12,6 +12,7 @@ class _Group:
     """Samples that may share a tick, and the device time their key has had."""
 
     served: float  # milliseconds
+    limit: int  # rows that a tick may have
     samples: list[Sample] = field(default_factory=list)  # in the order of their service
 
     @property
@@ -41,7 +42,7 @@ class Batcher:
         if group is None:
             # A newcomer starts level with the group served least: no credit for its absence.
             served = min((other.served for other in self._groups.values()), default=0.0)
-            group = self._groups[sample.key] = _Group(served)
+            group = self._groups[sample.key] = _Group(served, self._limit(sample.key))
         group.samples.append(sample)
         group.samples.sort(key=lambda member: member.order)
 
@@ -67,12 +68,11 @@ class Batcher:
         if not self._groups:
             return []
         key, group = min(self._groups.items(), key=lambda item: (item[1].priority, item[1].served))
-        limit = self._limit(key)
         batch = [group.samples[0]]
         rows = batch[0].rows
         for sample in group.samples[1:]:
             barred = key.kind is Kind.SUSPECT and sample.job_id != batch[0].job_id
-            if rows + sample.rows <= limit and not barred:
+            if rows + sample.rows <= group.limit and not barred:
                 batch.append(sample)
                 rows += sample.rows
         return batch
@@ -82,6 +82,11 @@ class Batcher:
         group = self._groups.get(key)
         if group is not None:
             group.served += seconds * 1000
+
+    def narrow(self, key: BatchKey, rows: int) -> None:
+        """Let the group's ticks have at most so many rows, until the group has emptied."""
+        group = self._groups[key]
+        group.limit = min(group.limit, rows)
 
     def _limit(self, key: BatchKey) -> int:
         if key.kind is Kind.REPRODUCIBLE:

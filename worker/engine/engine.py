@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 
-from shared.errors import GenerationInvalid, InternalError, JobFailure
+from shared.errors import GenerationInvalid, InternalError, JobFailure, ResourceExhausted
 from worker.engine.batcher import Batcher
 from worker.engine.sample import EngineStopped, Sample, SampleCanceled
 from worker.engine.stepper import DeviceLost, Stepper, Tick
@@ -147,14 +147,17 @@ class Engine:
 
     def _launch(self, samples: Sequence[Sample]) -> None:
         """Begin a tick; where the batch fails, halve it until the one at fault is alone."""
+        key = samples[0].key
         try:
-            tick = self._steppers[samples[0].key.model].launch(samples)
+            tick = self._steppers[key.model].launch(samples)
         except DeviceLost:
             raise
         except Exception as error:  # noqa: BLE001 one sample's defect is not the engine's
             if len(samples) == 1:
                 self._retire(samples[0], _as_job_failure(error))
                 return
+            if isinstance(error, ResourceExhausted):
+                self._batcher.narrow(key, sum(sample.rows for sample in samples) // 2)
             middle = len(samples) // 2
             self._launch(samples[:middle])
             self._launch(samples[middle:])

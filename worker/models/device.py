@@ -1,0 +1,128 @@
+"""The device that models run on, and the threads that alone may drive it."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, Literal, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+from shared.errors import ConfigurationError, ResourceExhausted
+from worker.engine.stepper import DeviceLost
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Precision(StrEnum):
+    """The type of weights and activations; a sampler's state is fp32 always."""
+
+    AUTO = "auto"  # fp16 on CUDA, fp32 on CPU
+    FP16 = "fp16"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
+class Attention(StrEnum):
+    """The implementation of attention."""
+
+    AUTO = "auto"  # the fastest on the model's own shapes, found at warm-up
+    XFORMERS = "xformers"
+    SDPA = "sdpa"
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """Where and how models run.
+
+    `device` is `cpu`, `cuda`, or `auto`: CUDA if there is one. A process has one GPU; where a
+    machine has several, CUDA_VISIBLE_DEVICES tells each process which.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Precision = Precision.AUTO
+    attention: Attention = Attention.AUTO
+
+
+@dataclass(frozen=True)
+class Device:
+    """A resolved device: where tensors go, and what type the models have."""
+
+    place: torch.device
+    dtype: torch.dtype
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether work is queued on streams; on a CPU a call returns when it is done."""
+        return self.place.type == "cuda"
+
+    def staged(self, tensor: Tensor) -> Tensor:
+        """The tensor in memory that the device can fetch without holding up its thread."""
+        return tensor.pin_memory() if self.is_cuda else tensor
+
+
+def resolve_device(settings: DeviceSettings) -> Device:
+    """Raises ConfigurationError where the machine lacks what is asked for."""
+    found = torch.cuda.is_available()
+    if settings.device == "cuda" and not found:
+        raise ConfigurationError("device `cuda` is configured, but torch finds none")
+    place = torch.device("cuda" if found and settings.device != "cpu" else "cpu")
+    if settings.attention is Attention.XFORMERS and place.type != "cuda":
+        raise ConfigurationError("attention `xformers` needs a CUDA device")
+    precision = settings.precision
+    if precision is Precision.AUTO:
+        precision = Precision.FP16 if place.type == "cuda" else Precision.FP32
+    dtypes = {
+        Precision.FP16: torch.float16,
+        Precision.BF16: torch.bfloat16,
+        Precision.FP32: torch.float32,
+    }
+    return Device(place, dtypes[precision])
+
+
+@contextmanager
+def translated_device_errors() -> Iterator[None]:
+    """Turns torch's errors of the device into ours."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise ResourceExhausted("the device's memory does not suffice") from error
+    except torch.AcceleratorError as error:
+        raise DeviceLost(str(error)) from error
+
+
+class DeviceThread:
+    """One thread with one stream: calls run there one after the other.
+
+    A call returns when the device has finished it. What it returns is therefore complete for
+    every stream, and no other thread has to wait for an event.
+    """
+
+    def __init__(self, name: str, device: Device) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._stream = torch.cuda.Stream(device.place) if device.is_cuda else None  # type: ignore[no-untyped-call]
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the function there and wait for it.
+
+        Raises what it raises; ResourceExhausted where memory does not suffice, DeviceLost where
+        the device is beyond repair.
+        """
+        return self._executor.submit(self._run, partial(function, *args, **kwargs)).result()
+
+    def close(self) -> None:
+        """End the thread after what it has begun; calls that still wait raise CancelledError."""
+        self._executor.shutdown(cancel_futures=True)
+
+    def _run(self, function: Callable[[], T]) -> T:
+        stream: Any = torch.cuda.stream(self._stream) if self._stream else nullcontext()
+        with torch.inference_mode(), stream, translated_device_errors():
+            result = function()
+            if self._stream:
+                self._stream.synchronize()
+        return result

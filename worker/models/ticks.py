@@ -1,0 +1,70 @@
+"""A tick's clock and its end, on either kind of device."""
+
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from worker.engine.sample import Sample
+from worker.engine.stepper import Outcome
+from worker.models.device import Device, translated_device_errors
+
+
+class HostTick:
+    """On a CPU the work is done when the launching calls return."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    def launched(self, samples: Sequence[Sample], rows: int, finite: Tensor) -> None:
+        """Everything is launched; `finite[i]` tells of sample i."""
+        seconds = time.perf_counter() - self._began
+        self._outcome = Outcome(seconds, rows, _invalid(samples, finite))
+
+    def done(self) -> bool:
+        """Whether `wait` would return at once."""
+        return True
+
+    def wait(self) -> Outcome:
+        """What the tick turned out to be."""
+        return self._outcome
+
+
+class CudaTick:
+    """On CUDA events mark the tick's ends in the stream, and the flags follow on their own."""
+
+    def __init__(self) -> None:
+        self._began = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        self._ended = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        self._began.record()
+
+    def launched(self, samples: Sequence[Sample], rows: int, finite: Tensor) -> None:
+        """Everything is launched; `finite[i]` tells of sample i."""
+        self._samples = samples
+        self._rows = rows
+        self._finite = torch.empty(finite.shape, dtype=torch.bool, pin_memory=True)
+        self._finite.copy_(finite, non_blocking=True)
+        self._ended.record()
+
+    def done(self) -> bool:
+        """Whether `wait` would return at once."""
+        with translated_device_errors():
+            return bool(self._ended.query())  # type: ignore[no-untyped-call]
+
+    def wait(self) -> Outcome:
+        """Block until the device has passed the tick's end."""
+        with translated_device_errors():
+            self._ended.synchronize()
+            seconds = self._began.elapsed_time(self._ended) / 1000
+        return Outcome(seconds, self._rows, _invalid(self._samples, self._finite))
+
+
+def begin_tick(device: Device) -> HostTick | CudaTick:
+    """Start the clock of a tick on this device."""
+    return CudaTick() if device.is_cuda else HostTick()
+
+
+def _invalid(samples: Sequence[Sample], finite: Tensor) -> tuple[Sample, ...]:
+    flags = finite.tolist()
+    return tuple(sample for sample, flag in zip(samples, flags, strict=True) if not flag)

@@ -1,0 +1,60 @@
+"""Warm-up: what a model can do on this device, measured before it takes work."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from worker.engine.rows import ROW_BUCKETS
+
+# The knee is the smallest batch with this share of the best throughput: beyond it, more rows
+# only make everybody's tick longer.
+KNEE_SHARE = 0.95
+
+# Two guided samples share a tick even where one alone has the best throughput; else a long job
+# would hold up a short one.
+LEAST_ROWS = 4
+
+# Timed ticks of a bucket, after one that is not timed.
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """What warm-up found.
+
+    Attributes:
+        attention: name of the implementation in use.
+        max_rows: the knee.
+        tick_seconds: device time of a tick by row bucket, as far as it was worth trying.
+        image_seconds: one picture through prompt, engine and decoder, with the model's defaults.
+    """
+
+    attention: str
+    max_rows: int
+    tick_seconds: Mapping[int, float]
+    image_seconds: float
+
+
+def measure_ticks(time_tick: Callable[[int], float]) -> dict[int, float]:
+    """Seconds a tick takes by row bucket: the best of a few rounds each.
+
+    Ends with the second bucket in a row that does not raise the best throughput.
+    """
+    seconds: dict[int, float] = {}
+    best_throughput = 0.0
+    in_vain = 0
+    for rows in ROW_BUCKETS:
+        time_tick(rows)
+        seconds[rows] = min(time_tick(rows) for _ in range(ROUNDS))
+        throughput = rows / seconds[rows]
+        in_vain = 0 if throughput > best_throughput else in_vain + 1
+        best_throughput = max(best_throughput, throughput)
+        if in_vain == 2:
+            break
+    return seconds
+
+
+def find_knee(tick_seconds: Mapping[int, float]) -> int:
+    """The rows that a batch should have at most."""
+    throughput = {rows: rows / seconds for rows, seconds in tick_seconds.items()}
+    worth_it = KNEE_SHARE * max(throughput.values())
+    return max(LEAST_ROWS, min(rows for rows in throughput if throughput[rows] >= worth_it))
