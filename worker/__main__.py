@@ -1,0 +1,25 @@
+"""`python -m worker`: a supervisor and its GPU process, configured by `TESSERA_*`."""
+
+import sys
+
+from shared.errors import ConfigurationError
+from shared.logging import configure_logging
+from worker.settings import read_settings
+
+
+def main() -> int:
+    """The exit status: 0 after SIGTERM, 2 where the configuration is wrong."""
+    try:
+        settings = read_settings()
+    except ConfigurationError as error:
+        print(f"tessera worker: {error.detail}", file=sys.stderr)  # noqa: T201 for whoever started it
+        return 2
+    configure_logging("worker", settings.log)
+
+    from worker.supervisor import Supervisor  # seconds, and not for a wrong setting
+
+    return Supervisor(settings).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The attempts in flight: who holds which slot, how far each is, and how one is told to end."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from shared.job import Job, Progress
+
+
+class Ending(StrEnum):
+    """Why an attempt ends before its job is done."""
+
+    CANCELED = "canceled"  # the job is terminal already
+    LOST = "lost"  # another attempt owns the job
+    RELEASED = "released"  # this worker drains; another may go on
+
+
+class AttemptEnded(Exception):
+    """Raised in a job's thread once its attempt was told to end."""
+
+
+class SampleInFlight(Protocol):
+    """What is read of a sample while the engine steps it."""
+
+    @property
+    def tick(self) -> int: ...
+
+    @property
+    def ticks(self) -> int: ...
+
+
+class Attempt:
+    """One try at a job. Its own thread works; other threads read its progress and may end it."""
+
+    def __init__(self, job: Job, attempt_id: str, *, suspect: bool, sequence: int) -> None:
+        self.job = job
+        self.attempt_id = attempt_id
+        self.suspect = suspect
+        self.sequence = sequence
+        self.began = time.monotonic()
+        self.samples: Sequence[SampleInFlight] = ()
+        self.images_done = len(job.images)
+        self.ending: Ending | None = None
+        self._ended = threading.Event()
+
+    def end(self, ending: Ending) -> None:
+        """Tell the attempt to end; the first reason counts."""
+        if self.ending is None:
+            self.ending = ending
+            self._ended.set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but raise AttemptEnded as soon as the attempt is told to end."""
+        if self._ended.wait(seconds):
+            raise AttemptEnded
+
+    def progress(self) -> Progress:
+        """Ticks done of the slowest image, and pictures stored."""
+        return Progress(
+            step=min((sample.tick for sample in self.samples), default=0),
+            steps=max((sample.ticks for sample in self.samples), default=0),
+            images_done=self.images_done,
+        )
+
+
+class Attempts:
+    """All attempts of this worker. Safe to use from any thread."""
+
+    def __init__(self, slots: int, cancel_samples: Callable[[str], None]) -> None:
+        """`cancel_samples` takes a job's id and stops its samples on the engine."""
+        self._slots = slots
+        self._cancel_samples = cancel_samples
+        self._attempts: dict[str, Attempt] = {}
+        self._changed = threading.Condition()
+
+    @property
+    def free(self) -> int:
+        """Slots that hold no job."""
+        return self._slots - len(self._attempts)
+
+    def all(self) -> list[Attempt]:
+        """The attempts in flight, oldest first."""
+        with self._changed:
+            return list(self._attempts.values())
+
+    def add(self, attempt: Attempt) -> None:
+        """Take a slot."""
+        with self._changed:
+            assert self.free > 0
+            self._attempts[attempt.attempt_id] = attempt
+
+    def remove(self, attempt: Attempt) -> None:
+        """Give the slot back."""
+        with self._changed:
+            del self._attempts[attempt.attempt_id]
+            self._changed.notify_all()
+
+    def end(self, attempt_id: str, ending: Ending) -> None:
+        """Tell one attempt to end, if it is still in flight."""
+        with self._changed:
+            attempt = self._attempts.get(attempt_id)
+        if attempt is not None and attempt.ending is None:
+            attempt.end(ending)
+            self._cancel_samples(attempt.job.id)
+
+    def wait_for_change(self, seconds: float) -> None:
+        """Return when a slot was given back, or after `seconds`."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Return True once no attempt is in flight, or False after `seconds`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._attempts, seconds)

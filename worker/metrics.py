@@ -1,0 +1,92 @@
+"""The worker's metrics: what the engine did, what became of jobs, and where their time went."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from worker.engine.engine import TickReport
+
+# Seconds; from a small model's tick on a fast card to a large one's on a CPU.
+TICK_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+STAGE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+JOB_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
+ROW_BUCKETS = (1, 2, 4, 6, 8, 12, 16, 24, 32)
+
+
+class WorkerMetrics:
+    """One object a process; every series is labelled from small closed sets only."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.step_seconds = Histogram(
+            "tessera_step_duration_seconds",
+            "Device time of one tick, by the padded rows of its batch.",
+            ["model", "rows"],
+            buckets=TICK_BUCKETS,
+            registry=registry,
+        )
+        self.batch_rows = Histogram(
+            "tessera_batch_rows",
+            "UNet rows that shared a tick, padding not counted.",
+            buckets=ROW_BUCKETS,
+            registry=registry,
+        )
+        self.busy_ratio = Gauge(
+            "tessera_engine_busy_ratio",
+            "Share of the last seconds that the engine spent in ticks.",
+            registry=registry,
+        )
+        self.images = Counter("tessera_images", "Pictures stored.", registry=registry)
+        self.image_steps = Counter(
+            "tessera_image_steps", "Steps done, counted for each image.", registry=registry
+        )
+        self.stage_seconds = Histogram(
+            "tessera_stage_duration_seconds",
+            "Time of one stage: of a job, or of one picture (decode, encode, upload).",
+            ["stage"],
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.queue_seconds = Histogram(
+            "tessera_job_queue_seconds",
+            "From a job's submission to the claim of this attempt.",
+            buckets=JOB_BUCKETS,
+            registry=registry,
+        )
+        self.job_seconds = Histogram(
+            "tessera_job_duration_seconds",
+            "From a succeeded job's submission to its commit.",
+            buckets=JOB_BUCKETS,
+            registry=registry,
+        )
+        self.jobs_finished = Counter(
+            "tessera_jobs_finished",
+            "Jobs that this process brought to their end.",
+            ["model", "status"],
+            registry=registry,
+        )
+        self.job_errors = Counter(
+            "tessera_job_errors", "Attempts that failed, by code.", ["code"], registry=registry
+        )
+        self.leases_reaped = Counter(
+            "tessera_leases_reaped",
+            "Leases taken from workers that are gone.",
+            ["reason"],
+            registry=registry,
+        )
+        self.model_load_seconds = Gauge(
+            "tessera_model_load_seconds",
+            "Time to load a model and warm it up.",
+            ["model"],
+            registry=registry,
+        )
+        self.model_loaded = Gauge(
+            "tessera_model_loaded", "1 while the model is ready.", ["model"], registry=registry
+        )
+        self.slots = Gauge("tessera_slots", "Jobs this worker can hold.", registry=registry)
+        self.slots_used = Gauge("tessera_slots_used", "Jobs this worker holds.", registry=registry)
+        self.busy_seconds = 0.0
+
+    def observe_tick(self, report: TickReport) -> None:
+        """Count one tick; called on the engine's thread."""
+        self.step_seconds.labels(report.model, report.padded_rows).observe(report.seconds)
+        self.batch_rows.observe(report.rows)
+        self.image_steps.inc(report.samples)
+        self.busy_seconds += report.seconds

@@ -1,0 +1,116 @@
+"""The pulse: threads that keep leases and the worker's record alive, and send progress."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from shared.errors import StoreUnavailable
+from shared.job import Progress
+from shared.store.job_store import JobStore
+from shared.store.workers import WorkerRecord
+from worker.attempts import Attempts, Ending
+from worker.metrics import WorkerMetrics
+
+log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 0.5
+BEATS_PER_LEASE = 3
+
+
+class Periodic:
+    """Calls a function again and again on a thread of its own, through outages of the store."""
+
+    def __init__(self, name: str, seconds: float, action: Callable[[], None]) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._action = action
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Call for the first time now."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Call no more; returns when the last call has."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self._action()
+            except StoreUnavailable as error:
+                log.warning("%s: %s", self._name, error.detail)
+            self._stopping.wait(max(self._seconds - (time.monotonic() - began), 0.01))
+
+
+class Pulse:
+    """Leases and progress go by different threads: a slow scratch server costs no lease."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        attempts: Attempts,
+        metrics: WorkerMetrics,
+        lease_seconds: float,
+        describe: Callable[[], WorkerRecord],
+    ) -> None:
+        """`describe` gives the worker's present record."""
+        self._store = store
+        self._attempts = attempts
+        self._metrics = metrics
+        self._describe = describe
+        self._sent: dict[str, Progress] = {}
+        self._measured = (time.monotonic(), 0.0)
+        self._leases = Periodic("leases", lease_seconds / BEATS_PER_LEASE, self.beat)
+        self._progress = Periodic("progress", PROGRESS_SECONDS, self.send_progress)
+
+    def start(self) -> None:
+        """Beat from now on."""
+        self._leases.start()
+        self._progress.start()
+
+    def stop(self) -> None:
+        """Beat no more."""
+        self._progress.stop()
+        self._leases.stop()
+
+    def beat(self) -> None:
+        """Renew all leases in one call, and end the attempts that the store has ended."""
+        attempts = self._attempts.all()
+        worker = self._describe()
+        beat = self._store.beat(
+            worker.id, {attempt.job.id: attempt.attempt_id for attempt in attempts}
+        )
+        for attempt_id in beat.cancelled:
+            self._attempts.end(attempt_id, Ending.CANCELED)
+        for attempt_id in beat.lost:
+            self._attempts.end(attempt_id, Ending.LOST)
+        if not beat.announced:
+            self._store.announce_worker(worker)
+        self._measure(len(attempts))
+
+    def send_progress(self) -> None:
+        """Tell how far jobs are, those that have moved since the last time."""
+        current = {
+            attempt.job.id: attempt.progress()
+            for attempt in self._attempts.all()
+            if attempt.samples
+        }
+        moved = {
+            job_id: progress
+            for job_id, progress in current.items()
+            if self._sent.get(job_id) != progress
+        }
+        if moved:
+            self._store.report_progress_many(moved)
+        self._sent = current
+
+    def _measure(self, slots_used: int) -> None:
+        then, busy_then = self._measured
+        self._measured = now, busy = time.monotonic(), self._metrics.busy_seconds
+        self._metrics.busy_ratio.set(min((busy - busy_then) / (now - then), 1.0))
+        self._metrics.slots_used.set(slots_used)

@@ -1,0 +1,162 @@
+"""The main loop: takes tickets from RQ while slots are free, and claims a job for each."""
+
+import itertools
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+
+import redis
+from rq.exceptions import DequeueTimeout, DeserializationError
+from rq.job import Job as RQJob
+from rq.queue import Queue as RQQueue
+from rq.serializers import JSONSerializer
+
+from shared.errors import StoreUnavailable
+from shared.ids import new_attempt_id
+from shared.queue import TICKET_TASK, open_queue
+from shared.request import PRIORITIES, Priority
+from shared.rq_workers import RegisteredWorker
+from shared.store.job_store import JobStore
+from worker.attempts import Attempt, Attempts
+from worker.ledger import Ledger, Ticket
+
+log = logging.getLogger(__name__)
+
+DEQUEUE_SECONDS = 1
+RESERVED_POLL_SECONDS = 0.1
+OUTAGE_SECONDS = 0.5
+
+
+class QueueWorker:
+    """One loop on the main thread; every claimed job gets a thread of its own."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        models: Sequence[str],
+        high_slots: int,
+        connection: "redis.Redis",
+        store: JobStore,
+        attempts: Attempts,
+        work: Callable[[Attempt], None],
+        healthy: Callable[[], bool],
+    ) -> None:
+        """`work` does an attempt, in its thread; the loop ends when `healthy()` is false."""
+        self._worker_id = worker_id
+        self._models = tuple(models)
+        self._high_slots = high_slots
+        self._connection = connection
+        self._store = store
+        self._attempts = attempts
+        self._work = work
+        self._healthy = healthy
+        lanes = itertools.product(PRIORITIES, self._models)
+        self._all = [open_queue(connection, model, priority) for priority, model in lanes]
+        high = [open_queue(connection, model, Priority.HIGH) for model in self._models]
+        # Given one queue, RQ moves instead of pops, and a death between two of its steps strands
+        # the ticket. Two names of the same queue are two queues to it.
+        self._high = high * 2
+        rq_worker = RegisteredWorker(
+            self._all, name=worker_id, connection=connection, prepare_for_work=False
+        )
+        rq_worker.hostname, rq_worker.pid = socket.gethostname(), os.getpid()
+        self.ledger = Ledger(rq_worker)
+        self._sequence = itertools.count()
+        self._stopping = False
+
+    def request_stop(self) -> None:
+        """Take no more tickets. Only sets a flag, so that signal handlers may call it."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Take tickets until stopped."""
+        while not self._stopping and self._healthy():
+            try:
+                ticket = self._next_ticket()
+            except redis.RedisError:
+                log.warning("RQ's server does not answer", exc_info=True)
+                self._attempts.wait_for_change(OUTAGE_SECONDS)
+                continue
+            except Exception:  # RQ reads records that anybody may have written
+                log.exception("RQ could not read a ticket")
+                continue
+            if ticket is not None:
+                self._use(ticket)
+
+    def _next_ticket(self) -> Ticket | None:
+        free = self._attempts.free
+        if free == 0:
+            self._attempts.wait_for_change(OUTAGE_SECONDS)
+            return None
+        if free <= self._high_slots:
+            # Not blocking, because a slot that becomes free shall be filled at once.
+            taken = self._dequeue(self._high, None)
+            if taken is None:
+                self._attempts.wait_for_change(RESERVED_POLL_SECONDS)
+        else:
+            taken = self._dequeue(self._all, DEQUEUE_SECONDS)
+        return Ticket(*taken) if taken is not None else None
+
+    def _dequeue(
+        self, queues: Sequence[RQQueue], timeout: int | None
+    ) -> tuple[RQJob, RQQueue] | None:
+        try:
+            return RQQueue.dequeue_any(queues, timeout, self._connection, serializer=JSONSerializer)
+        except DequeueTimeout:
+            return None
+
+    def _use(self, ticket: Ticket) -> None:
+        if not _is_ours(ticket.job):
+            log.warning("refused a task that is no ticket", extra={"rq_job": ticket.job.id})
+            self.ledger.done(ticket)
+            return
+        floor = Priority.HIGH if self._attempts.free <= self._high_slots else None
+        attempt = self._claim(floor)
+        if attempt is None:
+            self.ledger.done(ticket)
+            return
+        self._attempts.add(attempt)
+        self.ledger.taken(ticket)
+        thread = threading.Thread(
+            target=self._do, args=(attempt, ticket), name=attempt.job.id, daemon=True
+        )
+        thread.start()
+
+    def _claim(self, floor: Priority | None) -> Attempt | None:
+        """Ask until the store answers: the same attempt id gets the same job."""
+        attempt_id = new_attempt_id()
+        while not self._stopping:
+            try:
+                claim = self._store.claim(
+                    self._models, attempt_id, self._worker_id, priority_floor=floor
+                )
+            except StoreUnavailable:
+                log.warning("the store does not answer a claim")
+                self._attempts.wait_for_change(OUTAGE_SECONDS)
+                continue
+            if claim is None:
+                return None
+            return Attempt(
+                claim.job,
+                claim.attempt_id,
+                suspect=claim.suspect,
+                sequence=next(self._sequence),
+            )
+        return None
+
+    def _do(self, attempt: Attempt, ticket: Ticket) -> None:
+        try:
+            self._work(attempt)
+        finally:
+            self._attempts.remove(attempt)
+            self.ledger.done(ticket)
+
+
+def _is_ours(job: RQJob) -> bool:
+    # The name is compared, never imported: RQ would run any function that Redis names.
+    try:
+        return job.func_name == TICKET_TASK
+    except DeserializationError:
+        return False

@@ -1,0 +1,216 @@
+"""The composition root of a GPU process: makes every object, runs them, and drains them."""
+
+import dataclasses
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.catalog import load_catalog
+from shared.connections import connect
+from shared.errors import StoreUnavailable
+from shared.metrics import MetricsServer, new_registry, serve_metrics
+from shared.objects import ObjectStore
+from shared.queue import TicketQueue, connect_rq
+from shared.store.job_store import JobStore
+from shared.store.workers import WorkerRecord, WorkerState
+from worker.attempts import Attempts, Ending
+from worker.control import Control
+from worker.engine.batcher import Batcher
+from worker.engine.engine import Engine
+from worker.engine.stepper import Stepper
+from worker.flight_record import FlightRecord
+from worker.metrics import WorkerMetrics
+from worker.models.device import Attention, DeviceSettings, Precision
+from worker.models.load import load_model
+from worker.models.resident import ResidentModel
+from worker.pulse import Pulse
+from worker.queue_worker import QueueWorker
+from worker.recorded_stepper import RecordedStepper
+from worker.settings import Settings
+from worker.tasks import Workshop, work
+
+log = logging.getLogger(__name__)
+
+DRAINED = 0
+DEVICE_LOST = 71
+
+# A busy job thread keeps the engine waiting this long; the interpreter's default is 5 ms.
+SWITCH_SECONDS = 0.0005
+RELEASE_SECONDS = 5.0
+LEDGER_SECONDS = 2.0
+ORPHAN_SECONDS = 3.0
+
+
+class WorkerIdentity:
+    """What the worker says of itself; the state changes, the rest does not."""
+
+    def __init__(
+        self, worker_id: str, models: tuple[str, ...], max_rows: Callable[[], int]
+    ) -> None:
+        self.state = WorkerState.STARTING
+        self._id = worker_id
+        self._models = models
+        self._max_rows = max_rows
+        self._started_at = time.time()
+
+    def record(self) -> WorkerRecord:
+        """The record of this moment."""
+        return WorkerRecord(
+            id=self._id,
+            host=socket.gethostname(),
+            models=self._models,
+            max_rows=self._max_rows(),
+            state=self.state,
+            started_at=self._started_at,
+        )
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A GPU process' parts."""
+
+    identity: WorkerIdentity
+    metrics: WorkerMetrics
+    metrics_server: MetricsServer
+    store: JobStore
+    engine: Engine
+    models: dict[str, ResidentModel]
+    attempts: Attempts
+    pulse: Pulse
+    control: Control
+    queue_worker: QueueWorker
+    grace_seconds: float
+
+    def run(self) -> int:
+        """Work until SIGTERM or until the device is lost; the process' exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.queue_worker.request_stop())
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self.pulse.start()
+        self._warm_up()
+        self.control.start()
+        self.queue_worker.ledger.start()
+        self._enter(WorkerState.READY)
+        self.queue_worker.run()
+        if not self.engine.alive:
+            return DEVICE_LOST
+        self._drain()
+        return DRAINED
+
+    def abandon(self) -> None:
+        """End soon, because nobody watches over this process any more: release every job."""
+        self.queue_worker.request_stop()
+        self._release_all()
+        time.sleep(ORPHAN_SECONDS)
+        os._exit(1)
+
+    def _warm_up(self) -> None:
+        self.engine.start()
+        for model_id, model in self.models.items():
+            began = time.monotonic()
+            report = model.warm_up(self.engine)
+            seconds = time.monotonic() - began
+            self.metrics.model_load_seconds.labels(model_id).inc(seconds)
+            self.metrics.model_loaded.labels(model_id).set(1)
+            log.info("model is warm", extra={"model": model_id, **dataclasses.asdict(report)})
+
+    def _enter(self, state: WorkerState) -> None:
+        self.identity.state = state
+        try:
+            self.store.announce_worker(self.identity.record())
+        except StoreUnavailable:
+            log.warning("the worker could not announce itself; the pulse will")
+        log.info("worker is %s", state)
+
+    def _drain(self) -> None:
+        self._enter(WorkerState.DRAINING)
+        if not self.attempts.wait_until_empty(self.grace_seconds):
+            self._release_all()
+            self.attempts.wait_until_empty(RELEASE_SECONDS)
+        self.control.stop()
+        self.pulse.stop()
+        self.queue_worker.ledger.close(LEDGER_SECONDS)
+        self.engine.stop()
+        for model in self.models.values():
+            model.close()
+        self.metrics_server.close()
+
+    def _release_all(self) -> None:
+        for attempt in self.attempts.all():
+            self.attempts.end(attempt.attempt_id, Ending.RELEASED)
+
+
+def build(settings: Settings, worker_id: str, record: FlightRecord, reaped: int) -> Runtime:
+    """Make a GPU process' parts; the models are loaded, nothing runs yet.
+
+    `reaped` is how many leases the supervisor has taken back from this process' predecessors.
+
+    Raises:
+        ConfigurationError: a model, the device or a port is not what the settings say.
+    """
+    registry = new_registry("worker")
+    metrics = WorkerMetrics(registry)
+    metrics.leases_reaped.labels("worker_died").inc(reaped)
+    metrics.slots.set(settings.worker.slots)
+    metrics_server = serve_metrics(settings.metrics, registry)
+    redis_pair = connect(settings.redis, name=worker_id)
+    store = JobStore(redis_pair, settings.jobs)
+
+    device = DeviceSettings(
+        device=settings.worker.device,
+        precision=Precision(settings.worker.precision),
+        attention=Attention(settings.worker.attention),
+    )
+    models: dict[str, ResidentModel] = {}
+    steppers: dict[str, Stepper] = {}
+    for entry in load_catalog(settings.models.models_file).models:
+        began = time.monotonic()
+        models[entry.id] = load_model(entry, device)
+        metrics.model_load_seconds.labels(entry.id).set(time.monotonic() - began)
+        steppers[entry.id] = RecordedStepper(models[entry.id].stepper, record)
+    batcher = Batcher(lambda model: steppers[model].max_rows)
+    engine = Engine(batcher, steppers, metrics.observe_tick)
+
+    attempts = Attempts(settings.worker.slots, engine.cancel)
+    identity = WorkerIdentity(
+        worker_id,
+        tuple(models),
+        lambda: max(stepper.max_rows for stepper in steppers.values()),
+    )
+    shop = Workshop(
+        store=store,
+        objects=ObjectStore(settings.storage),
+        tickets=TicketQueue(settings.redis),
+        engine=engine,
+        models=models,
+        record=record,
+        metrics=metrics,
+        storage_patience_seconds=settings.worker.storage_patience_seconds,
+    )
+    return Runtime(
+        identity=identity,
+        metrics=metrics,
+        metrics_server=metrics_server,
+        store=store,
+        engine=engine,
+        models=models,
+        attempts=attempts,
+        pulse=Pulse(store, attempts, metrics, settings.jobs.lease_seconds, identity.record),
+        control=Control(redis_pair.durable, worker_id, attempts),
+        queue_worker=QueueWorker(
+            worker_id,
+            tuple(models),
+            settings.worker.high_slots,
+            connect_rq(settings.redis, name=worker_id),
+            store,
+            attempts,
+            work=lambda attempt: work(shop, attempt),
+            healthy=lambda: engine.alive,
+        ),
+        grace_seconds=settings.worker.grace_seconds,
+    )

@@ -1,0 +1,64 @@
+"""What the worker's two processes are configured with, read once where the supervisor starts."""
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from shared.errors import ConfigurationError
+from shared.settings import (
+    JobSettings,
+    LogSettings,
+    MetricsSettings,
+    ModelSettings,
+    RedisSettings,
+    StorageSettings,
+    TesseraSettings,
+)
+
+
+class WorkerSettings(TesseraSettings):
+    """How much one worker takes on, and how long it waits for others."""
+
+    slots: int = Field(default=16, ge=2, le=256)
+    # Slots that only jobs of high priority may have, so that they find one free.
+    high_slots: int = Field(default=2, ge=0)
+    grace_seconds: float = Field(default=25.0, ge=0)
+    # How long a finished picture waits for S3 before its job counts a failed attempt.
+    storage_patience_seconds: float = Field(default=60.0, gt=0)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
+    attention: Literal["auto", "xformers", "sdpa"] = "auto"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every concern of the worker."""
+
+    redis: RedisSettings = field(default_factory=RedisSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    models: ModelSettings = field(default_factory=ModelSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+
+    def __post_init__(self) -> None:
+        if self.worker.high_slots >= self.worker.slots:
+            raise ConfigurationError("TESSERA_HIGH_SLOTS must be less than TESSERA_SLOTS")
+
+
+def read_settings() -> Settings:
+    """The settings in the environment. Raises ConfigurationError."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError(f"wrong settings: {error}") from error
+
+
+def new_worker_id() -> str:
+    """Names one life of a GPU process: in the store, in RQ, in the log."""
+    return f"tessera-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

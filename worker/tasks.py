@@ -1,0 +1,231 @@
+"""One job's life in the worker, from the claim to the commit: `generate` reads top to bottom."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from shared.errors import (
+    InternalError,
+    JobFailure,
+    NotReady,
+    StorageUnavailable,
+    StoreUnavailable,
+)
+from shared.job import JobError, JobStatus, JobWarning, StoredImage
+from shared.logging import job_id as logged_job_id
+from shared.objects import ObjectStore
+from shared.queue import TicketQueue
+from shared.store.job_store import JobStore
+from shared.store.values import Outcome
+from worker.attempts import Attempt, AttemptEnded, Ending
+from worker.engine.engine import Engine
+from worker.engine.sample import EngineStopped, Kind, Sample, SampleCanceled
+from worker.engine.stepper import DeviceLost
+from worker.flight_record import FlightRecord
+from worker.metrics import WorkerMetrics
+from worker.models.resident import ResidentModel
+from worker.pictures import EncodedPicture, encode_picture
+from worker.stages import Stages
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 2.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Everything that a job needs."""
+
+    store: JobStore
+    objects: ObjectStore
+    tickets: TicketQueue
+    engine: Engine
+    models: Mapping[str, ResidentModel]
+    record: FlightRecord
+    metrics: WorkerMetrics
+    storage_patience_seconds: float
+
+
+def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
+    """Make the job's missing pictures, tell each as soon as it is stored, and commit.
+
+    Raises:
+        AttemptEnded, SampleCanceled: the attempt was told to end.
+        EngineStopped, DeviceLost: the process is about to end.
+        JobFailure, StorageUnavailable: the attempt has failed.
+    """
+    job, request = attempt.job, attempt.job.request
+    model = shop.models[request.model]
+    done = frozenset(image.index for image in job.images)
+
+    with stages.stage("prepare"), shop.record.in_hands(job.id):
+        samples, notes = model.prepare(job.id, request, attempt.sequence, _kind(attempt), done)
+    attempt.samples = samples
+    shop.engine.submit(samples)
+    if attempt.ending is not None:
+        shop.engine.cancel(job.id)  # told to end before there was anything to cancel
+
+    for sample in _as_finished(samples, stages):
+        with stages.stage("decode"), shop.record.in_hands(job.id):
+            pixels = model.decode(sample.finished.result())
+        with stages.stage("encode"):
+            picture = encode_picture(pixels, request, sample.index)
+        with stages.stage("upload"):
+            _store_picture(shop, attempt, sample.index, picture)
+        attempt.images_done += 1
+        shop.metrics.images.inc()
+
+    warnings = [JobWarning(code=code, detail=detail) for code, detail in notes]
+    outcome = _persist(
+        attempt,
+        lambda: shop.store.commit(
+            job.id, attempt.attempt_id, timing=stages.timing(), warnings=warnings
+        ),
+    )
+    if outcome is Outcome.LOST:
+        raise AttemptEnded
+
+
+def work(shop: Workshop, attempt: Attempt) -> None:
+    """Do one attempt, and write down how it ended; never raises."""
+    job = attempt.job
+    logged_job_id.set(job.id)
+    assert job.started_at is not None
+    stages = Stages(shop.metrics, job.started_at - job.created_at)
+    shop.metrics.queue_seconds.observe(job.started_at - job.created_at)
+    log.info("attempt begins", extra={"attempt": attempt.attempt_id, "model": job.request.model})
+    try:
+        with shop.record.aboard(job.id):
+            generate(shop, attempt, stages)
+    except (AttemptEnded, SampleCanceled):
+        shop.engine.cancel(job.id)
+        _give_up(shop, attempt)
+    except (EngineStopped, DeviceLost) as error:
+        # The supervisor takes the job back, with the flight record in hand.
+        log.error("the engine is gone: %s", type(error).__name__)
+    except (JobFailure, StorageUnavailable) as error:
+        shop.engine.cancel(job.id)
+        _fail(shop, attempt, error, stages)
+    except Exception:  # a defect in one job must not cost the worker's others
+        log.exception("the attempt failed")
+        shop.engine.cancel(job.id)
+        _fail(shop, attempt, InternalError("the worker could not finish this job"), stages)
+    else:
+        shop.metrics.jobs_finished.labels(job.request.model, JobStatus.SUCCEEDED).inc()
+        shop.metrics.job_seconds.observe(stages.total_seconds)
+        log.info("job succeeded", extra=stages.timing().model_dump(exclude_none=True))
+
+
+def _kind(attempt: Attempt) -> Kind:
+    if attempt.suspect:
+        return Kind.SUSPECT
+    return Kind.REPRODUCIBLE if attempt.job.request.reproducible else Kind.ORDINARY
+
+
+def _as_finished(samples: Sequence[Sample], stages: Stages) -> Iterator[Sample]:
+    by_future = {sample.finished: sample for sample in samples}
+    futures = as_completed(by_future)
+    for _ in samples:
+        with stages.stage("denoise"):
+            future = next(futures)
+        yield by_future[future]
+
+
+def _store_picture(shop: Workshop, attempt: Attempt, index: int, picture: EncodedPicture) -> None:
+    job, request = attempt.job, attempt.job.request
+    key = f"{job.tenant}/{job.id}/{attempt.attempt_id}/{index}.{picture.extension}"
+    image = StoredImage(
+        index=index,
+        key=key,
+        seed=request.image_seed(index),
+        width=request.width,
+        height=request.height,
+        format=request.output.format,
+        bytes=len(picture.data),
+        sha256=picture.sha256,
+    )
+    _persist(
+        attempt,
+        lambda: shop.objects.put(key, picture.data, picture.content_type),
+        shop.storage_patience_seconds,
+    )
+    outcome = _persist(attempt, lambda: shop.store.add_image(job.id, attempt.attempt_id, image))
+    if outcome is Outcome.LOST:
+        with suppress(StorageUnavailable):  # the store has noted the attempt for a sweep
+            shop.objects.delete_prefix(key)
+        raise AttemptEnded
+
+
+def _persist(
+    attempt: Attempt, operation: Callable[[], T], patience_seconds: float = float("inf")
+) -> T:
+    """The operation's result; Redis and S3 are waited for while the attempt may go on.
+
+    Raises:
+        AttemptEnded: the attempt was told to end, before or meanwhile.
+        StoreUnavailable, StorageUnavailable: the patience is at its end.
+    """
+    patient_until = time.monotonic() + patience_seconds
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        attempt.pause(0)
+        try:
+            return operation()
+        except NotReady as error:
+            if time.monotonic() > patient_until:
+                raise
+            log.warning("waiting: %s", error.detail)
+        attempt.pause(pause * random.uniform(0.5, 1.0))
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _give_up(shop: Workshop, attempt: Attempt) -> None:
+    """A job that is cancelled or another's needs nothing; any other goes back to the queue."""
+    ending = attempt.ending or Ending.RELEASED
+    log.info("attempt ended", extra={"attempt": attempt.attempt_id, "ending": ending})
+    if ending is not Ending.RELEASED:
+        return
+    try:
+        shop.store.release(attempt.job.id, attempt.attempt_id)
+        _send_ticket(shop, attempt)
+    except StoreUnavailable:
+        log.warning("the job could not be released; its lease will run out")
+
+
+def _fail(
+    shop: Workshop, attempt: Attempt, failure: JobFailure | StorageUnavailable, stages: Stages
+) -> None:
+    job = attempt.job
+    shop.metrics.job_errors.labels(failure.code).inc()
+    log.warning("attempt failed", extra={"attempt": attempt.attempt_id, "code": failure.code})
+    error = JobError(code=failure.code, detail=failure.detail, retryable=failure.retryable)
+    try:
+        outcome = _persist(
+            attempt,
+            lambda: shop.store.fail(job.id, attempt.attempt_id, error, timing=stages.timing()),
+        )
+        record = shop.store.get(job.id)
+    except (AttemptEnded, StoreUnavailable):
+        return
+    if outcome is Outcome.LOST or record is None:
+        return
+    if record.status is JobStatus.FAILED:
+        shop.metrics.jobs_finished.labels(job.request.model, JobStatus.FAILED).inc()
+    else:
+        _send_ticket(shop, attempt)
+
+
+def _send_ticket(shop: Workshop, attempt: Attempt) -> None:
+    request = attempt.job.request
+    try:
+        shop.tickets.send(request.model, request.priority)
+    except StoreUnavailable:
+        log.warning("no ticket could be sent; the keeper will send one")
