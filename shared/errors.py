@@ -8,6 +8,7 @@ TesseraError
   - UnsupportedMediaType (415)
   - Unauthorized (401), Forbidden (403), NotFound (404), MethodNotAllowed (405)
   - BodyTooLarge (413)
+  - JobCanceled (409), JobExpired (504)   who waited for a picture gets none
   - Refused (429)             legal, but not now
     - RateLimited, QuotaExceeded, QueueFull
   - NotReady (503)
@@ -116,6 +117,20 @@ class BodyTooLarge(TesseraError):
 
     code = "body_too_large"
     status = 413
+
+
+class JobCanceled(TesseraError):
+    """The job was canceled while a client waited for its picture."""
+
+    code = "job_canceled"
+    status = 409
+
+
+class JobExpired(TesseraError):
+    """The job's deadline passed while a client waited for its picture."""
+
+    code = "job_expired"
+    status = 504
 
 
 class Refused(TesseraError):

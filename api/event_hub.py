@@ -1,0 +1,156 @@
+"""One subscription to all jobs' events for the whole process; it wakes whoever watches a job.
+
+A watcher subscribes first and reads the store then, so nothing falls between. What is published
+only says that there is news: facts are read from the store. When the connection to Redis was
+lost, everybody is woken once it is back, and reads what was missed.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+import redis.asyncio
+
+from shared.job import Progress
+from shared.settings import RedisSettings
+from shared.store.events import CHANNEL_PATTERN, job_of_channel, parse_message
+
+RECONNECT_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class News:
+    """What came since the last look: new facts to read, the newest progress, or the end."""
+
+    facts: bool
+    progress: Progress | None
+    closing: bool
+
+
+class Watch:
+    """One watcher of one job. It keeps only the newest progress, so a slow one costs nothing."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self._facts = True  # the first look always reads
+        self._progress: Progress | None = None
+        self._closing = False
+
+    async def next(self, seconds: float) -> News:
+        """The news, as soon as there is any; after `seconds` without, a reason to read anyway."""
+        if not self._facts:
+            try:
+                await asyncio.wait_for(self._changed.wait(), seconds)
+            except TimeoutError:
+                self._facts = True
+        news = News(self._facts, self._progress, self._closing)
+        self._facts, self._progress = False, None
+        self._changed.clear()
+        return news
+
+    def tell_facts(self) -> None:
+        """There is something to read."""
+        self._facts = True
+        self._changed.set()
+
+    def tell_progress(self, progress: Progress) -> None:
+        """The job went on."""
+        self._progress = progress
+        self._changed.set()
+
+    def tell_closing(self) -> None:
+        """The gateway stops."""
+        self._closing = True
+        self._changed.set()
+
+
+class EventHub:
+    """All watches of the process; lives on its event loop."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self._url = settings.redis_url
+        self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
+        self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listener: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen; called on the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._listener = asyncio.create_task(self._listen())
+
+    async def stop(self) -> None:
+        """End the subscription."""
+        assert self._listener is not None, "stopped after it was started"
+        self._listener.cancel()
+        await asyncio.wait([self._listener])
+
+    def close_soon(self) -> None:
+        """Let every watcher end its answer, so that the server can stop; from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._close)
+
+    def _close(self) -> None:
+        self._closing = True
+        for watch in self._all():
+            watch.tell_closing()
+
+    @contextmanager
+    def watch(self, job_id: str) -> Iterator[Watch]:
+        """Be woken by this job's events."""
+        watch = Watch()
+        if self._closing:
+            watch.tell_closing()
+        self._watches[job_id].add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches[job_id].discard(watch)
+            if not self._watches[job_id]:
+                del self._watches[job_id]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with (
+                    redis.asyncio.Redis.from_url(
+                        self._url,
+                        decode_responses=True,
+                        client_name="tessera-events",
+                        socket_timeout=None,  # quiet for hours is no error
+                        socket_keepalive=True,
+                    ) as client,
+                    client.pubsub() as subscription,
+                ):
+                    await subscription.psubscribe(CHANNEL_PATTERN)
+                    async for message in subscription.listen():
+                        self._take(message)
+            except (redis.ConnectionError, redis.TimeoutError):
+                logger.warning("the subscription to job events is lost; trying again")
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "psubscribe":
+            for watch in self._all():
+                watch.tell_facts()
+            return
+        watches = self._watches.get(job_of_channel(message["channel"]))
+        if not watches:
+            return
+        event = parse_message(message["data"])
+        progress = Progress(**event.data) if event.type == "progress" else None
+        for watch in watches:
+            if progress is None:
+                watch.tell_facts()
+            else:
+                watch.tell_progress(progress)
+
+    def _all(self) -> list[Watch]:
+        return [watch for watches in self._watches.values() for watch in watches]

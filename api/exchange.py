@@ -1,0 +1,94 @@
+"""Around every HTTP exchange: a request id, one log line, its metrics, and unread bodies.
+
+A body that nobody read would be taken for the next request, or be read to its end for nothing,
+so an answer that comes before the end of the body closes the connection.
+"""
+
+import logging
+import time
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import GatewayMetrics
+from api.problems import problem_response
+from shared.errors import BodyTooLarge
+from shared.ids import new_request_id
+from shared.logging import request_id
+
+logger = logging.getLogger(__name__)
+
+
+class ExchangeMiddleware:
+    """Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task an exchange."""
+
+    def __init__(self, app: ASGIApp, metrics: GatewayMetrics, max_body_bytes: int) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one exchange."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = new_request_id()
+        request_id.set(request)
+        started = time.perf_counter()
+        headers = Headers(scope=scope)
+        declared = _declared_bytes(headers)
+        body_unread = declared > 0 or "transfer-encoding" in headers
+        status, first_byte = 500, None
+
+        async def receive_body() -> Message:
+            nonlocal body_unread
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                body_unread = False
+            return message
+
+        async def send_answer(message: Message) -> None:
+            nonlocal status, first_byte
+            if message["type"] == "http.response.start":
+                status, first_byte = message["status"], time.perf_counter()
+                extra = [(b"x-request-id", request.encode())]
+                if body_unread:
+                    extra.append((b"connection", b"close"))
+                message = {**message, "headers": [*message["headers"], *extra]}
+            await send(message)
+
+        try:
+            if declared > self._max_body_bytes:
+                refusal = problem_response(BodyTooLarge(too_large(self._max_body_bytes)))
+                await refusal(scope, receive, send_answer)
+            else:
+                await self._app(scope, receive_body, send_answer)
+        finally:
+            seconds = (first_byte or time.perf_counter()) - started
+            self._account(scope, status, seconds)
+
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        route = scope.get("route")
+        handler = route.path if route is not None else "none"
+        method = scope["method"] if route is not None else "any"
+        self._metrics.http_requests.labels(handler, method, f"{status // 100}xx").inc()
+        self._metrics.http_seconds.labels(handler, method).observe(seconds)
+        logger.info(
+            "answered",
+            extra={
+                "method": method,
+                "handler": handler,
+                "status": status,
+                "milliseconds": round(seconds * 1000, 2),
+            },
+        )
+
+
+def too_large(max_bytes: int) -> str:
+    """What a client whose body passes the cap is told."""
+    return f"the body is too large; the cap is {max_bytes} bytes"
+
+
+def _declared_bytes(headers: Headers) -> int:
+    length = headers.get("content-length", "0")
+    return int(length) if length.isdecimal() else 0

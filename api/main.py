@@ -1,0 +1,98 @@
+"""The gateway's composition root: every object is made here and handed down."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+
+from api import openapi, problems
+from api.auth import Authenticator
+from api.event_hub import EventHub
+from api.event_tokens import EventTokens
+from api.exchange import ExchangeMiddleware
+from api.fence import OpenModeFence
+from api.fleet import Fleet
+from api.metrics import GatewayMetrics
+from api.readiness import Readiness
+from api.render import Renderer
+from api.routes import catalog, events, health, images, jobs, submit
+from api.services import Services
+from api.settings import AuthMode, Settings
+from api.submission import Submission
+from api.ticket_sender import TicketSender
+from shared.capabilities import SAMPLERS
+from shared.catalog import load_catalog
+from shared.connections import connect
+from shared.objects import ObjectStore
+from shared.queue import TicketQueue
+from shared.store.events import EventLog
+from shared.store.job_store import JobStore
+from shared.store.keyring import Keyring
+
+MAX_BODY_BYTES = 1_000_000
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The gateway as an ASGI application; it connects when its lifespan begins.
+
+    Raises:
+        ConfigurationError: the models' file is missing or wrong.
+    """
+    metrics = GatewayMetrics()
+    models = load_catalog(settings.models.models_file)
+    redis = connect(settings.redis, name="tessera-gateway")
+    store = JobStore(redis, settings.jobs)
+    objects = ObjectStore(settings.storage)
+    queue = TicketQueue(settings.redis)
+    tickets = TicketSender(queue, metrics)
+    readiness = Readiness(store, objects)
+    hub = EventHub(settings.redis)
+    fleet = Fleet(store)
+    secret = settings.gateway.link_secret
+    tokens = EventTokens(redis.durable, secret.get_secret_value() if secret else None)
+    services = Services(
+        catalog=models,
+        store=store,
+        events=EventLog(redis),
+        objects=objects,
+        authenticator=Authenticator(settings.gateway.auth, Keyring(redis.durable)),
+        tokens=tokens,
+        hub=hub,
+        readiness=readiness,
+        fleet=fleet,
+        submission=Submission(models, SAMPLERS, store, tickets, readiness, fleet, metrics),
+        render=Renderer(settings.gateway.base_url, objects, tokens),
+        metrics=metrics,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tickets.start()
+        hub.start()
+        await run_in_threadpool(readiness.start)
+        yield
+        readiness.stop()
+        await hub.stop()
+        tickets.stop()
+        queue.close()
+        redis.durable.close()
+        redis.scratch.close()
+
+    app = FastAPI(
+        title="Tessera",
+        description=openapi.DESCRIPTION,
+        version=version("tessera"),
+        lifespan=lifespan,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    app.state.services = services
+    for routes in (submit, events, images, jobs, catalog, health):
+        app.include_router(routes.router)
+    if settings.gateway.auth is AuthMode.OPEN:
+        app.add_middleware(OpenModeFence)
+    app.add_middleware(ExchangeMiddleware, metrics=metrics, max_body_bytes=MAX_BODY_BYTES)
+    problems.install(app)
+    openapi.install(app)
+    return app

@@ -1,0 +1,147 @@
+"""Every error as an RFC 9457 problem, FastAPI's own included; none repeats the client's input."""
+
+import logging
+import math
+import random
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.hints import hint
+from shared.errors import FieldError, InvalidBody, InvalidRequest, NotFound, TesseraError
+from shared.logging import request_id
+
+MEDIA_TYPE = "application/problem+json"
+FIELD_CHARACTERS = 64
+MAX_ERRORS = 20
+RETRY_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class ProblemField(BaseModel):
+    """One wrong field."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457, with our `code`, the request's id, and the wrong fields."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[ProblemField] = []
+
+
+def problem_response(error: TesseraError) -> Response:
+    """The answer that tells of `error`."""
+    return respond(
+        error.status,
+        error.code,
+        error.detail,
+        errors=error.errors,
+        retry_after=error.retry_after,
+    )
+
+
+def respond(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: Sequence[FieldError] = (),
+    retry_after: float | None = None,
+) -> Response:
+    """A problem from its parts. 429 and 503 always say when to come back, jittered."""
+    request = request_id.get() or ""
+    problem = Problem(
+        type=f"/problems/{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=f"urn:tessera:request:{request}",
+        code=code,
+        request_id=request,
+        errors=[
+            ProblemField(field=item.field, code=item.code, detail=item.detail)
+            for item in errors[:MAX_ERRORS]
+        ],
+    )
+    headers = {"X-Request-Id": request}
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        seconds = RETRY_SECONDS if retry_after is None else retry_after
+        headers["Retry-After"] = str(math.ceil(seconds * random.uniform(1, 1.5)))
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="tessera"'
+    return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
+
+
+def invalid_body(error: ValidationError) -> TesseraError:
+    """What is wrong with a client's body, in our words."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    if found[0]["type"] == "json_invalid":
+        return InvalidBody("the body is not valid JSON (UTF-8, at most 200 levels deep)")
+    fields = tuple(_field_error(item["loc"], item["type"], item["msg"]) for item in found)
+    return InvalidRequest("the request has fields that are missing or wrong", errors=fields)
+
+
+def _field_error(location: Sequence[str | int], code: str, message: str) -> FieldError:
+    field = ".".join(str(part) for part in location)[:FIELD_CHARACTERS]
+    if code == "extra_forbidden":
+        return FieldError(field, "unknown_field", hint(field))
+    return FieldError(field, code, message.removeprefix("Value error, "))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem."""
+
+    async def ours(_: Request, error: Exception) -> Response:
+        assert isinstance(error, TesseraError)
+        return problem_response(error)
+
+    async def http(_: Request, error: Exception) -> Response:
+        # Starlette's own: no such path, wrong method, body over the cap.
+        assert isinstance(error, HTTPException)
+        code, detail = _HTTP_PROBLEMS.get(
+            error.status_code, ("http_error", HTTPStatus(error.status_code).phrase)
+        )
+        response = respond(error.status_code, code, detail)
+        response.headers.update(error.headers or {})
+        return response
+
+    async def validation(_: Request, error: Exception) -> Response:
+        # Query and path parameters; bodies are read by `invalid_body`.
+        assert isinstance(error, RequestValidationError)
+        fields = tuple(
+            _field_error(item["loc"][1:], item["type"], item["msg"]) for item in error.errors()
+        )
+        return problem_response(InvalidRequest("a parameter is wrong", errors=fields))
+
+    async def unexpected(_: Request, error: Exception) -> Response:
+        logger.error("unexpected error", exc_info=error)
+        return respond(500, "internal_error", "a defect of ours; the log has it by request id")
+
+    app.add_exception_handler(TesseraError, ours)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, validation)
+    app.add_exception_handler(Exception, unexpected)
+
+
+_HTTP_PROBLEMS = {
+    400: ("invalid_json", "the request is malformed"),
+    404: (NotFound.code, "nothing is here; see /docs"),
+    405: ("method_not_allowed", "the path exists, with other methods"),
+    413: ("body_too_large", "the body is too large; the cap is 1 MB"),
+}

@@ -1,0 +1,21 @@
+"""`/livez`: the process answers. `/readyz`: Redis and S3 answer too, so a job can be taken."""
+
+from fastapi import APIRouter
+
+from api.examples import READY_RESPONSES
+from api.services import Context
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """Tell that the process serves; asks nobody else."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses=READY_RESPONSES)
+async def readyz(context: Context) -> dict[str, str]:
+    """Tell whether a job can be taken; 503 says why not."""
+    context.readiness.require()
+    return {"status": "ok"}

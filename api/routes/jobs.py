@@ -1,0 +1,90 @@
+"""Jobs after their submission: get, list, cancel, delete."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from api.auth import CurrentCaller
+from api.examples import CANCEL_RESPONSES, JOB_RESPONSES, LIST_RESPONSES, PROBLEMS
+from api.routes.answers import JobId, is_job_id, json_response, own_job
+from api.services import Context
+from api.wire import JobAnswer, ListAnswer
+from shared.errors import InvalidRequest, NotFound, StorageUnavailable
+from shared.ids import job_prefix
+from shared.job import JobStatus
+
+MAX_PAGE = 100
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+class CancelBody(BaseModel):
+    """Several jobs to cancel."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    ids: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=MAX_PAGE)
+
+
+@router.get("", response_model=ListAnswer[JobAnswer], responses=LIST_RESPONSES)
+def list_jobs(
+    caller: CurrentCaller,
+    context: Context,
+    status: JobStatus | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
+    cursor: Annotated[str | None, Query(max_length=128)] = None,
+) -> Response:
+    """List the caller's jobs, newest first; `next` is the cursor of the following page."""
+    if cursor is not None and not is_job_id(cursor):
+        raise InvalidRequest("`cursor` is not the `next` of an earlier page")
+    jobs, following = context.store.list_jobs(
+        caller.tenant, status=status, limit=limit, cursor=cursor
+    )
+    data = tuple(context.render.job(job) for job in jobs)
+    return json_response(ListAnswer[JobAnswer](data=data, next=following))
+
+
+@router.post("/cancel", response_model=ListAnswer[JobAnswer], responses=LIST_RESPONSES)
+def cancel_jobs(
+    caller: CurrentCaller,
+    context: Context,
+    body: Annotated[CancelBody, Body(examples=[{"ids": ["job_0199f3a2c4d87b6e9a1b2c3d4e5f6a7b"]}])],
+) -> Response:
+    """Cancel several jobs. Ids that are not the caller's are left out of the answer."""
+    jobs = []
+    for job_id in dict.fromkeys(body.ids):
+        job = context.store.get(job_id) if is_job_id(job_id) else None
+        if job is not None and job.tenant == caller.tenant:
+            jobs.append(context.store.cancel(job_id) or job)
+    return json_response(ListAnswer[JobAnswer](data=tuple(context.render.job(job) for job in jobs)))
+
+
+@router.get("/{job_id}", response_model=JobAnswer, responses=JOB_RESPONSES)
+def get_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
+    """Get a job as it is now, with fresh links to its finished pictures."""
+    return json_response(context.render.job(own_job(context, caller.tenant, job_id)))
+
+
+@router.post("/{job_id}/cancel", response_model=JobAnswer, responses=CANCEL_RESPONSES)
+def cancel_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
+    """Cancel a job. A job that has ended is returned unchanged."""
+    own_job(context, caller.tenant, job_id)
+    job = context.store.cancel(job_id)
+    if job is None:
+        raise NotFound("no such job")
+    return json_response(context.render.job(job))
+
+
+@router.delete("/{job_id}", status_code=204, responses=PROBLEMS)
+def delete_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
+    """Delete a job with its pictures, cancelling it if need be."""
+    job = own_job(context, caller.tenant, job_id)
+    context.store.delete(job_id)
+    # From here on the keeper would do the rest, should S3 not answer now. The record goes last.
+    with suppress(StorageUnavailable):
+        context.objects.delete_prefix(job_prefix(job.tenant, job.id))
+        context.store.forget(job_id)
+    return Response(status_code=204)

@@ -1,0 +1,97 @@
+"""`POST /v1/jobs`: the only way in."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.auth import CurrentCaller
+from api.examples import SUBMIT_RESPONSES, submit_body
+from api.preferences import picture_format, wait_seconds, wants_picture
+from api.problems import respond
+from api.routes.answers import json_response
+from api.services import Context, Services
+from api.submission import Submitted
+from api.waiting import wait_for_end
+from api.wire import JobAnswer
+from shared.errors import JobCanceled, JobExpired, UnsupportedMediaType
+from shared.job import Job, JobStatus
+
+router = APIRouter(tags=["jobs"])
+
+
+@router.post(
+    "/v1/jobs",
+    status_code=202,
+    response_model=JobAnswer,
+    responses=SUBMIT_RESPONSES,
+    openapi_extra={"requestBody": submit_body()},
+)
+async def submit_job(
+    request: Request,
+    caller: CurrentCaller,
+    context: Context,
+    idempotency_key: Annotated[str | None, Header()] = None,
+    prefer: Annotated[str | None, Header(examples=["wait=30"])] = None,
+    accept: Annotated[str | None, Header(examples=["image/png"])] = None,
+) -> Response:
+    """Submit a job.
+
+    Answers at once with `202`, or with `Prefer: wait=N` (at most 60 seconds) when the job has
+    ended; with `Accept: image/png` too, the answer is then the first picture itself.
+    """
+    _require_json(request)
+    raw = await request.body()
+    seconds = wait_seconds(prefer)
+    picture = seconds is not None and wants_picture(accept)
+    submitted = await run_in_threadpool(
+        context.submission.submit,
+        caller.tenant,
+        raw,
+        idempotency_key,
+        picture_format(accept) if picture else None,
+    )
+    if seconds is None:
+        return _answer(context, submitted.job, submitted, {})
+    job = await wait_for_end(context.hub, context.store, submitted.job, seconds)
+    applied = {"Preference-Applied": f"wait={seconds}"}
+    if picture and job.status.terminal:
+        return await run_in_threadpool(_picture, context, job, applied)
+    return await run_in_threadpool(_answer, context, job, submitted, applied)
+
+
+def _require_json(request: Request) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (
+        kind.startswith("application/") and kind.endswith("+json")
+    ):
+        raise UnsupportedMediaType(
+            "declare the body as JSON: `curl --json '{...}'`,"
+            " or add `-H 'Content-Type: application/json'`"
+        )
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise UnsupportedMediaType("send the body without a Content-Encoding")
+
+
+def _answer(context: Services, job: Job, submitted: Submitted, headers: dict[str, str]) -> Response:
+    headers["Location"] = context.render.location(job.id)
+    if submitted.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    status = 200 if job.status.terminal and "Preference-Applied" in headers else 202
+    return json_response(context.render.job(job), status, headers)
+
+
+def _picture(context: Services, job: Job, headers: dict[str, str]) -> Response:
+    headers["Location"] = context.render.location(job.id)
+    if job.status is JobStatus.CANCELED:
+        raise JobCanceled("the job was canceled before its picture was done")
+    if job.status is JobStatus.EXPIRED:
+        raise JobExpired("the job's deadline passed before its picture was done")
+    if job.status is JobStatus.FAILED:
+        assert job.error is not None
+        return respond(500, job.error.code, job.error.detail)
+    first = job.images[0]
+    return Response(
+        context.objects.get(first.key), headers=headers, media_type=f"image/{first.format}"
+    )

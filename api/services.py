@@ -1,0 +1,45 @@
+"""What the routes work with: one value, made by `create_app` and carried by the application."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.auth import Authenticator
+from api.event_hub import EventHub
+from api.event_tokens import EventTokens
+from api.fleet import Fleet
+from api.metrics import GatewayMetrics
+from api.readiness import Readiness
+from api.render import Renderer
+from api.submission import Submission
+from shared.catalog import Catalog
+from shared.objects import ObjectStore
+from shared.store.events import EventLog
+from shared.store.job_store import JobStore
+
+
+@dataclass(frozen=True)
+class Services:
+    """Every object that a route may use."""
+
+    catalog: Catalog
+    store: JobStore
+    events: EventLog
+    objects: ObjectStore
+    authenticator: Authenticator
+    tokens: EventTokens
+    hub: EventHub
+    readiness: Readiness
+    fleet: Fleet
+    submission: Submission
+    render: Renderer
+    metrics: GatewayMetrics
+
+
+async def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Context = Annotated[Services, Depends(_services)]

@@ -1,0 +1,92 @@
+"""Settings of the gateway: where it listens, whom it lets in, what its links begin with."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+
+from shared.errors import ConfigurationError
+from shared.settings import (
+    JobSettings,
+    LogSettings,
+    MetricsSettings,
+    ModelSettings,
+    RedisSettings,
+    StorageSettings,
+    TesseraSettings,
+)
+
+
+class AuthMode(StrEnum):
+    """`keys`: every caller shows an API key. `open`: anybody on this machine, nobody else."""
+
+    KEYS = "keys"
+    OPEN = "open"
+
+
+class GatewaySettings(TesseraSettings):
+    """`public_url` is what clients reach; links begin with it."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    auth: AuthMode = AuthMode.KEYS
+    public_url: str | None = None
+    link_secret: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _open_mode_stays_at_home(self) -> Self:
+        if self.auth is AuthMode.OPEN and not is_loopback(self.host):
+            raise ValueError("TESSERA_AUTH=open listens on a loopback address only")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """The beginning of every link of ours, without a slash at the end."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address without a port, is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings that the gateway reads."""
+
+    gateway: GatewaySettings
+    redis: RedisSettings
+    storage: StorageSettings
+    models: ModelSettings
+    jobs: JobSettings
+    metrics: MetricsSettings
+    log: LogSettings
+
+
+def read_settings() -> Settings:
+    """Read the environment once. Raises ConfigurationError."""
+    try:
+        return Settings(
+            gateway=GatewaySettings(),
+            redis=RedisSettings(),
+            storage=StorageSettings(),
+            models=ModelSettings(),
+            jobs=JobSettings(),
+            metrics=MetricsSettings(),
+            log=LogSettings(),
+        )
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        where = f"TESSERA_{name}: " if name else ""
+        raise ConfigurationError(f"{where}{first['msg']}") from error

@@ -1,0 +1,122 @@
+"""One submission, top to bottom: the body's bytes become a stored job and a ticket."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from api.body import JobBody
+from api.fleet import Fleet
+from api.metrics import GatewayMetrics
+from api.normalise import normalise
+from api.problems import invalid_body
+from api.readiness import Readiness
+from api.ticket_sender import TicketSender
+from shared.capabilities import SamplerCapability
+from shared.catalog import Catalog
+from shared.errors import FieldError, InvalidRequest, NotFound, TesseraError
+from shared.ids import new_job_id
+from shared.job import Job, JobWarning
+from shared.request import OutputFormat
+from shared.store.job_store import JobStore
+from shared.store.values import Idempotency, NewJob
+
+KEY_CHARACTERS = 255
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The stored job, and whether an earlier submission had made it."""
+
+    job: Job
+    replayed: bool
+
+
+class Submission:
+    """Validates, stores, sends the ticket."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        samplers: Mapping[str, SamplerCapability],
+        store: JobStore,
+        tickets: TicketSender,
+        readiness: Readiness,
+        fleet: Fleet,
+        metrics: GatewayMetrics,
+    ) -> None:
+        self._catalog = catalog
+        self._samplers = samplers
+        self._store = store
+        self._tickets = tickets
+        self._readiness = readiness
+        self._fleet = fleet
+        self._metrics = metrics
+
+    def submit(
+        self,
+        tenant: str,
+        raw: bytes,
+        idempotency_key: str | None,
+        accepted: OutputFormat | None,
+    ) -> Submitted:
+        """Store the job that `raw` asks for; `accepted` is the picture format of `Accept`.
+
+        Raises:
+            InvalidBody, InvalidRequest: not legal; nothing is stored.
+            QuotaExceeded, QueueFull: legal, but not now.
+            NotReady: Redis or S3 does not answer.
+        """
+        try:
+            return self._submit(tenant, raw, idempotency_key, accepted)
+        except TesseraError as error:
+            self._metrics.jobs_rejected.labels(error.code).inc()
+            raise
+
+    def _submit(
+        self,
+        tenant: str,
+        raw: bytes,
+        idempotency_key: str | None,
+        accepted: OutputFormat | None,
+    ) -> Submitted:
+        idempotency = _idempotency(idempotency_key, raw)
+        body = _parse(raw, accepted)
+        normalised = normalise(body, self._catalog, self._samplers, accepted or OutputFormat.PNG)
+        self._readiness.require()
+        request = normalised.request
+        warnings = normalised.warnings
+        if request.model not in self._fleet.models():
+            detail = "no live worker has this model now; the job waits for one"
+            warnings += (JobWarning(code="no_worker", detail=detail),)
+        new = NewJob(new_job_id(), tenant, request, warnings)
+        created = self._store.create(new, idempotency)
+        if not created.replayed:
+            self._tickets.send(request.model, request.priority)
+            self._metrics.jobs_submitted.labels(request.model, request.priority).inc()
+        job = created.job or self._store.get(created.job_id)
+        if job is None:
+            raise NotFound("the job of this idempotency key was deleted")
+        return Submitted(job, created.replayed)
+
+
+def _parse(raw: bytes, accepted: OutputFormat | None) -> JobBody:
+    try:
+        body = JobBody.model_validate_json(raw)
+    except ValidationError as error:
+        raise invalid_body(error) from None  # the cause holds the client's input
+    if accepted is not None and body.output is not None and body.output.format is not accepted:
+        clash = FieldError("output.format", "not_acceptable", f"`Accept` asks for {accepted}")
+        raise InvalidRequest("`Accept` and `output.format` disagree", errors=(clash,))
+    return body
+
+
+def _idempotency(key: str | None, raw: bytes) -> Idempotency | None:
+    if key is None:
+        return None
+    if not 1 <= len(key) <= KEY_CHARACTERS or not key.isascii() or not key.isprintable():
+        raise InvalidRequest(
+            f"`Idempotency-Key` must be 1 to {KEY_CHARACTERS} printable ASCII characters"
+        )
+    return Idempotency(key, hashlib.sha256(raw).hexdigest())

@@ -1,0 +1,104 @@
+"""What the gateway answers: jobs, pictures, models, samplers and lists, as pydantic models."""
+
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.catalog import ModelDefaults, ModelLimits
+from shared.job import JobError, JobStatus, JobWarning, Timing
+from shared.request import GenerationRequest
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ImageAnswer(_Answer):
+    """A finished picture. `url` is good until `url_expires_at`; null: as long as the job lives."""
+
+    index: int
+    url: str
+    url_expires_at: datetime | None
+    seed: int
+    width: int
+    height: int
+    format: str
+    bytes: int
+    sha256: str
+
+
+class QueueAnswer(_Answer):
+    """An estimate of the place in fair order; null where nobody can tell."""
+
+    position: int | None = None
+    eta_seconds: float | None = None
+
+
+class ProgressAnswer(_Answer):
+    """Steps done of the slowest image, and images stored. `fraction` is from 0 to 1."""
+
+    step: int
+    steps: int
+    fraction: float
+    images_done: int
+
+
+class LinksAnswer(_Answer):
+    """Where to go on. `events` carries a short-lived token, so it needs no key."""
+
+    self: str
+    cancel: str
+    events: str
+
+
+class JobAnswer(_Answer):
+    """A job at one moment."""
+
+    id: str
+    status: JobStatus
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    queue: QueueAnswer | None
+    progress: ProgressAnswer
+    request: GenerationRequest
+    images: tuple[ImageAnswer, ...]
+    warnings: tuple[JobWarning, ...]
+    error: JobError | None
+    attempts: int
+    timing: Timing
+    links: LinksAnswer
+
+
+class ModelAnswer(_Answer):
+    """A configured model. `loaded`: some live worker holds it warm."""
+
+    id: str
+    title: str
+    family: str
+    loaded: bool
+    default: bool
+    defaults: ModelDefaults
+    limits: ModelLimits
+
+
+class SamplerAnswer(_Answer):
+    """A sampler, and what it can be combined with."""
+
+    name: str
+    schedules: tuple[str, ...]
+    min_steps: int
+    max_steps: int
+    uses_eta: bool
+
+
+Item = TypeVar("Item")
+
+
+class ListAnswer(_Answer, Generic[Item]):
+    """Every list: `next` is the cursor of the following page, null on the last one."""
+
+    object: Literal["list"] = "list"
+    data: tuple[Item, ...]
+    next: str | None = None

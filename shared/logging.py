@@ -1,0 +1,57 @@
+"""Logs as JSON lines on stdout, each with the request's and the job's id.
+
+Callers pass ids, codes and durations in `extra=`; a prompt, a key, a signature or a link has no
+place in a message.
+"""
+
+import json
+import logging
+import sys
+import time
+from contextvars import ContextVar
+
+from shared.settings import LogSettings
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
+
+# Chatty libraries, some of which would log whole requests.
+QUIET = ("boto3", "botocore", "s3transfer", "urllib3", "asyncio", "rq", "sse_starlette", "httpx2")
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a record: time, level, logger, message, process, ids, and `extra`."""
+
+    def __init__(self, process_name: str) -> None:
+        super().__init__()
+        self._process_name = process_name
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, object] = {
+            "time": f"{stamp}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "process": self._process_name,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (request := request_id.get()) is not None:
+            line["request_id"] = request
+        if (job := job_id.get()) is not None:
+            line["job_id"] = job
+        line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def configure_logging(process_name: str, settings: LogSettings) -> None:
+    """Send every logger's records to stdout as JSON lines; called once, by `__main__`."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter(process_name))
+    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
