@@ -1,0 +1,95 @@
+"""Pictures: other programs read the pixels and the text back."""
+
+import hashlib
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shared.request import GenerationRequest, Output, OutputFormat, Priority
+from worker.pictures import encode_picture
+
+
+def make_request(prompt="a red apple", **changes):
+    facts = {
+        "model": "emoji",
+        "prompt": prompt,
+        "negative_prompt": "blurry",
+        "width": 40,
+        "height": 24,
+        "num_images": 2,
+        "steps": 20,
+        "guidance_scale": 7.5,
+        "sampler": "dpmpp_2m",
+        "schedule": "karras",
+        "eta": 0.0,
+        "seed": 2**32 - 1,
+        "output": Output(),
+        "priority": Priority.NORMAL,
+        "deadline_seconds": None,
+        "reproducible": False,
+        "metadata": {"order": "of the client alone"},
+    }
+    return GenerationRequest(**facts | changes)
+
+
+@pytest.fixture
+def pixels():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (24, 40, 3), dtype=np.uint8)
+
+
+def test_a_png_is_read_back_bit_for_bit(pixels):
+    picture = encode_picture(pixels, make_request(), 0)
+
+    with Image.open(io.BytesIO(picture.data)) as image:
+        image.verify()
+    with Image.open(io.BytesIO(picture.data)) as image:
+        assert np.array_equal(np.asarray(image), pixels)
+    assert (picture.content_type, picture.extension) == ("image/png", "png")
+    assert picture.sha256 == hashlib.sha256(picture.data).hexdigest()
+
+
+@pytest.mark.parametrize("prompt", ["a red apple", "一个女孩 🍎", "two\nlines"])
+def test_a_png_says_how_it_was_made(pixels, prompt):
+    picture = encode_picture(pixels, make_request(prompt), 1)
+
+    with Image.open(io.BytesIO(picture.data)) as image:
+        texts = image.text
+    assert texts["parameters"].startswith(
+        f"{prompt}\nNegative prompt: blurry\n"
+        "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 0, "
+        "Size: 40x24, Model: emoji, "
+    )
+    facts = json.loads(texts["tessera"])
+    assert facts["request"]["prompt"] == prompt
+    assert facts["request"]["seed"] == 0  # the second image's: seeds wrap around
+    assert "metadata" not in facts["request"]
+
+
+@pytest.mark.parametrize("form", [OutputFormat.JPEG, OutputFormat.WEBP])
+def test_other_formats_carry_the_same_text(pixels, form):
+    smooth = np.broadcast_to(np.arange(40, dtype=np.uint8)[None, :, None], pixels.shape)
+    prompt = "一个女孩 🍎" * 500
+    request = make_request(prompt, output=Output(format=form, quality=95))
+
+    picture = encode_picture(np.ascontiguousarray(smooth), request, 0)
+
+    with Image.open(io.BytesIO(picture.data)) as image:
+        decoded = np.asarray(image.convert("RGB")).astype(int)
+        comment = image.getexif().get_ifd(0x8769)[0x9286]
+    assert image.format == form.value.upper()
+    assert np.abs(decoded - smooth).max() <= 8
+    assert comment.removeprefix(b"UNICODE\0").decode("utf-16-be").startswith(prompt)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 9, 3), (9, 1, 3)])
+def test_the_smallest_pictures(shape):
+    pixels = np.full(shape, 200, dtype=np.uint8)
+
+    picture = encode_picture(pixels, make_request(negative_prompt=""), 0)
+
+    with Image.open(io.BytesIO(picture.data)) as image:
+        assert np.array_equal(np.asarray(image), pixels)

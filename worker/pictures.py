@@ -1,0 +1,145 @@
+"""Pixels to a finished file that says how it was made."""
+
+import hashlib
+import io
+import json
+import struct
+import zlib
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+from isal import isal_zlib
+from numpy.typing import NDArray
+from PIL import Image
+
+from shared.request import GenerationRequest, OutputFormat
+
+# What the picture depends on; the rest of a request is between client and service.
+MAKING = (
+    "model",
+    "prompt",
+    "negative_prompt",
+    "width",
+    "height",
+    "steps",
+    "guidance_scale",
+    "sampler",
+    "schedule",
+    "eta",
+    "reproducible",
+)
+
+# AUTOMATIC1111's names, which other tools know.
+SAMPLER_NAMES = {
+    "euler": "Euler",
+    "euler_a": "Euler a",
+    "ddim": "DDIM",
+    "dpmpp_2m": "DPM++ 2M",
+    "unipc": "UniPC",
+}
+SCHEDULE_NAMES = {"default": "Automatic", "karras": "Karras"}
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_FILTER_UP = 2
+# Pillow's default is 40 times slower than this for files a tenth smaller.
+ISAL_LEVEL = 1
+
+EXIF_IFD = 0x8769
+EXIF_USER_COMMENT = 0x9286
+
+
+@dataclass(frozen=True)
+class EncodedPicture:
+    """A file's bytes and what storage and record must know of them."""
+
+    data: bytes
+    content_type: str
+    extension: str
+    sha256: str
+
+
+def encode_picture(
+    pixels: NDArray[np.uint8], request: GenerationRequest, index: int
+) -> EncodedPicture:
+    """Compress image `index` of the request; `pixels` is height x width x 3.
+
+    A PNG carries the text `parameters` as AUTOMATIC1111 writes it, and the JSON `tessera`; a
+    JPEG or WebP the first of them as EXIF user comment, since EXIF has no room for both.
+    """
+    form = request.output.format
+    if form is OutputFormat.PNG:
+        texts = {"parameters": parameters(request, index), "tessera": _json(request, index)}
+        data = _png(pixels, texts)
+    else:
+        data = _with_pillow(pixels, request, index)
+    extension = "jpg" if form is OutputFormat.JPEG else form.value
+    digest = hashlib.sha256(data).hexdigest()
+    return EncodedPicture(data, f"image/{form.value}", extension, digest)
+
+
+def parameters(request: GenerationRequest, index: int) -> str:
+    """How the picture was made, in the lines that AUTOMATIC1111's web UI writes and reads."""
+    facts = {
+        "Steps": request.steps,
+        "Sampler": SAMPLER_NAMES[request.sampler],
+        "Schedule type": SCHEDULE_NAMES[request.schedule],
+        "CFG scale": f"{request.guidance_scale:g}",
+        "Seed": request.image_seed(index),
+        "Size": f"{request.width}x{request.height}",
+        "Model": request.model,
+        "Eta": f"{request.eta:g}",
+        "Version": f"tessera {version('tessera')}",
+    }
+    lines = [request.prompt]
+    if request.negative_prompt:
+        lines.append(f"Negative prompt: {request.negative_prompt}")
+    lines.append(", ".join(f"{name}: {value}" for name, value in facts.items()))
+    return "\n".join(lines)
+
+
+def _json(request: GenerationRequest, index: int) -> str:
+    facts = request.model_dump(include=set(MAKING))
+    facts["seed"] = request.image_seed(index)
+    return json.dumps({"version": version("tessera"), "request": facts}, ensure_ascii=False)
+
+
+def _png(pixels: NDArray[np.uint8], texts: dict[str, str]) -> bytes:
+    height, width, _ = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
+    lines = np.empty((height, 1 + width * 3), dtype=np.uint8)
+    lines[:, 0] = PNG_FILTER_UP
+    rows = pixels.reshape(height, width * 3)
+    lines[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
+    chunks = [
+        _chunk(b"IHDR", header),
+        *(_text_chunk(keyword, text) for keyword, text in texts.items()),
+        _chunk(b"IDAT", isal_zlib.compress(lines.data, ISAL_LEVEL)),
+        _chunk(b"IEND", b""),
+    ]
+    return PNG_SIGNATURE + b"".join(chunks)
+
+
+def _text_chunk(keyword: str, text: str) -> bytes:
+    """tEXt where Latin-1 is enough, since more tools read it; iTXt otherwise."""
+    try:
+        return _chunk(b"tEXt", keyword.encode() + b"\0" + text.encode("latin-1"))
+    except UnicodeEncodeError:
+        # Not compressed, no language, no translated keyword.
+        return _chunk(b"iTXt", keyword.encode() + b"\0\0\0\0\0" + text.encode())
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _with_pillow(pixels: NDArray[np.uint8], request: GenerationRequest, index: int) -> bytes:
+    exif = Image.Exif()
+    comment = b"UNICODE\0" + parameters(request, index).encode("utf-16-be")
+    exif.get_ifd(EXIF_IFD)[EXIF_USER_COMMENT] = comment
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(
+        stream, format=request.output.format.value, quality=request.output.quality, exif=exif
+    )
+    return stream.getvalue()
