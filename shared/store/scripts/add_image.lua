@@ -2,11 +2,17 @@
 -- Tell a finished picture: from now on it is the job's, whatever becomes of the attempt.
 
 local job, attempt, index, image = load_job(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local told = job and redis.call('HGET', record_key(job.id), 'image:' .. index)
+if told == image then
+  return 'ok'
+end
 if not owns(job, attempt) then
   return 'lost'
 end
-if redis.call('HSETNX', record_key(job.id), 'image:' .. index, image) == 1 then
-  count(job, 'images')
-  emit(job, 'image', image)
+if told then
+  return redis.error_reply('PICTURES picture ' .. index .. ' has been told before')
 end
+set(job, 'image:' .. index, image)
+count(job, 'images')
+emit(job, 'image', image)
 return 'ok'
