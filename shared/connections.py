@@ -41,8 +41,13 @@ def _client(url: str, settings: RedisSettings, name: str) -> redis.Redis:
         socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_timeout_seconds,
         health_check_interval=30,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.2), RETRIES),
+        retry=short_retry(),
     )
+
+
+def short_retry() -> Retry:
+    """Less patient than redis-py's own: who waits out an outage does so with a pause of its own."""
+    return Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.2), RETRIES)
 
 
 @contextmanager
@@ -57,6 +62,8 @@ def store_errors() -> Iterator[None]:
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise StoreUnavailable("the job store does not answer") from error
     except redis.ResponseError as error:
-        if str(error).startswith(("OOM", "READONLY", "LOADING", "MISCONF", "MASTERDOWN")):
+        # redis-py moves the code of an error that it knows out of the text.
+        code = error.status_code or str(error).partition(" ")[0]
+        if code in ("OOM", "READONLY", "LOADING", "MISCONF", "MASTERDOWN"):
             raise StoreUnavailable("the job store takes no writes now") from error
         raise

@@ -7,7 +7,7 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from shared.connections import store_errors
+from shared.connections import short_retry, store_errors
 from shared.request import PRIORITIES, Priority
 from shared.settings import RedisSettings
 
@@ -33,6 +33,7 @@ def connect_rq(settings: RedisSettings, *, name: str) -> "redis.Redis":
         socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_timeout_seconds,
         health_check_interval=30,
+        retry=short_retry(),
     )
 
 

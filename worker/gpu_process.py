@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, StoreUnavailable
 from worker.flight_record import FlightRecord
 from worker.runtime import build
 from worker.settings import Settings
@@ -29,6 +29,9 @@ def live(
     except ConfigurationError as error:
         print(f"tessera worker: {error.detail}", file=sys.stderr)  # noqa: T201 for whoever started it
         return MISCONFIGURED
+    except StoreUnavailable as error:
+        log.error("cannot start: %s", error.detail)
+        return DEFECT
 
     def watch() -> None:
         os.read(lifeline, 1)

@@ -1,50 +1,17 @@
 """The pulse: threads that keep leases and the worker's record alive, and send progress."""
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 
-from shared.errors import StoreUnavailable
 from shared.job import Progress
+from shared.periodic import Periodic
 from shared.store.job_store import JobStore
 from shared.store.workers import WorkerRecord
 from worker.attempts import Attempts, Ending
 from worker.metrics import WorkerMetrics
 
-log = logging.getLogger(__name__)
-
 PROGRESS_SECONDS = 0.5
 BEATS_PER_LEASE = 3
-
-
-class Periodic:
-    """Calls a function again and again on a thread of its own, through outages of the store."""
-
-    def __init__(self, name: str, seconds: float, action: Callable[[], None]) -> None:
-        self._name = name
-        self._seconds = seconds
-        self._action = action
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Call for the first time now."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Call no more; returns when the last call has."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            try:
-                self._action()
-            except StoreUnavailable as error:
-                log.warning("%s: %s", self._name, error.detail)
-            self._stopping.wait(max(self._seconds - (time.monotonic() - began), 0.01))
 
 
 class Pulse:

@@ -17,6 +17,7 @@ from shared.metrics import MetricsServer, new_registry, serve_metrics
 from shared.objects import ObjectStore
 from shared.queue import TicketQueue, connect_rq
 from shared.store.job_store import JobStore
+from shared.store.server import check_servers
 from shared.store.workers import WorkerRecord, WorkerState
 from worker.attempts import Attempts, Ending
 from worker.control import Control
@@ -151,7 +152,8 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, reaped: int)
     `reaped` is how many leases the supervisor has taken back from this process' predecessors.
 
     Raises:
-        ConfigurationError: a model, the device or a port is not what the settings say.
+        ConfigurationError: a model, the device, a server or a port is not what it should be.
+        StoreUnavailable: Redis does not answer.
     """
     registry = new_registry("worker")
     metrics = WorkerMetrics(registry)
@@ -159,6 +161,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, reaped: int)
     metrics.slots.set(settings.worker.slots)
     metrics_server = serve_metrics(settings.metrics, registry)
     redis_pair = connect(settings.redis, name=worker_id)
+    check_servers(redis_pair)
     store = JobStore(redis_pair, settings.jobs)
 
     device = DeviceSettings(

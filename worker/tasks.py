@@ -16,6 +16,7 @@ from shared.errors import (
     StorageUnavailable,
     StoreUnavailable,
 )
+from shared.ids import attempt_prefix
 from shared.job import JobError, JobStatus, JobWarning, StoredImage
 from shared.logging import job_id as logged_job_id
 from shared.objects import ObjectStore
@@ -141,7 +142,8 @@ def _as_finished(samples: Sequence[Sample], stages: Stages) -> Iterator[Sample]:
 
 def _store_picture(shop: Workshop, attempt: Attempt, index: int, picture: EncodedPicture) -> None:
     job, request = attempt.job, attempt.job.request
-    key = f"{job.tenant}/{job.id}/{attempt.attempt_id}/{index}.{picture.extension}"
+    prefix = attempt_prefix(job.tenant, job.id, attempt.attempt_id)
+    key = f"{prefix}{index}.{picture.extension}"
     image = StoredImage(
         index=index,
         key=key,
