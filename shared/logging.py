@@ -16,7 +16,17 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
 
 # Chatty libraries, some of which would log whole requests.
-QUIET = ("boto3", "botocore", "s3transfer", "urllib3", "asyncio", "rq", "sse_starlette", "httpx2")
+QUIET = (
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "urllib3",
+    "asyncio",
+    "rq",
+    "rq.worker",  # sets a level of its own unless it has one
+    "sse_starlette",
+    "httpx2",
+)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
