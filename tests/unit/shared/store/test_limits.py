@@ -110,6 +110,7 @@ def test_a_full_server_takes_no_job_but_lets_the_others_end(full_redis: World) -
     running, lost = world.start(), world.start(worker="dead")
     released, failed = world.start(worker="third"), world.start(worker="third")
     queued, late = world.submit(), world.submit(deadline_seconds=60.0)
+    world.pass_deadline(late)
     world.raw.config_set("maxmemory", 1)
     before = world.dump()
     with pytest.raises(StoreUnavailable):
@@ -121,6 +122,6 @@ def test_a_full_server_takes_no_job_but_lets_the_others_end(full_redis: World) -
     world.release(released)
     world.fail(failed)
     world.store.cancel(queued)
-    world.expire(late)
+    assert world.store.expire_due() == [late]
     world.finish(world.claim())
     world.forget(queued)
