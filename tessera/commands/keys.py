@@ -83,7 +83,7 @@ def rotate(key_id: KeyIdArgument, data_dir: DataDirOption = None) -> None:
 
 @keys.command()
 def revoke(key_id: KeyIdArgument, data_dir: DataDirOption = None) -> None:
-    """End a key now."""
+    """End a key; gateways notice within seconds."""
     with _keyring(data_dir) as keyring:
         if not keyring.revoke(key_id):
             fail("no such API key")

@@ -36,7 +36,8 @@ from tessera.local.servers import (
 PORTS = ("gateway", "valkey", *SEAWEED_PORTS, *(f"{process}_metrics" for process in PROCESSES))
 READY_SECONDS = 60
 WARM_SECONDS = 600  # a large model is read from disk
-FREE_PORT_SECONDS = 3  # until the kernel has ended what a killed stack left
+FREE_PORT_SECONDS = 1  # until the kernel has ended a killed stack's gateway
+ORPHAN_SECONDS = 10  # until a killed stack's worker has noticed and given its jobs back
 STOP_SECONDS = {"worker": 20.0}
 STOP_SECONDS_OF_OTHERS = 10.0
 
@@ -175,7 +176,11 @@ def running_stack(
             seaweed={name: ports[name] for name in SEAWEED_PORTS},
             metrics={process: ports[f"{process}_metrics"] for process in PROCESSES},
         )
-        _await_free({**ports, "gateway": addresses.port})
+        if not _free_within(FREE_PORT_SECONDS, addresses.port):
+            raise StackError(f"port {addresses.port} is taken; choose another with --port")
+        for name, internal in ports.items():
+            if name != "gateway" and not _free_within(ORPHAN_SECONDS, internal):
+                raise StackError(f"port {internal}, kept in {root} for {name}, is taken")
         stack = Stack(directory, addresses, inherited, stopping, say)
         try:
             stack.start()
@@ -185,11 +190,10 @@ def running_stack(
             stack.stop()
 
 
-def _await_free(ports: Mapping[str, int]) -> None:
-    deadline = time.monotonic() + FREE_PORT_SECONDS
-    for name, port in ports.items():
-        while not port_is_free(port):
-            if time.monotonic() > deadline:
-                advice = "choose another with --port" if name == "gateway" else "stop who has it"
-                raise StackError(f"port {port} ({name}) is taken; {advice}")
-            time.sleep(0.05)
+def _free_within(seconds: float, port: int) -> bool:
+    deadline = time.monotonic() + seconds
+    while not port_is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

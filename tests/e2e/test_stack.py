@@ -1,0 +1,148 @@
+"""`tessera up`: what it keeps, what it refuses, and that it leaves nothing behind."""
+
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tessera.answers import Job
+from tessera.client import Client, Refused
+from tessera.local.ports import HOST, free_ports
+from tests.e2e.running import (
+    COMMAND,
+    STOP_SECONDS,
+    RunningStack,
+    await_nothing_left,
+    start_up,
+    tessera_up,
+)
+
+pytestmark = pytest.mark.timeout(300)  # starting a stack takes its time on a busy machine
+
+QUICK = {"steps": 2, "seed": 7}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+
+
+def seaweed_sockets() -> set[str]:
+    return {entry.name for entry in Path(tempfile.gettempdir()).glob("seaweedfs-*.sock")}
+
+
+def test_jobs_and_pictures_outlive_ctrl_c_and_kill(stack: RunningStack, tmp_path: Path):
+    port = free_ports(["gateway"])["gateway"]
+    sockets = seaweed_sockets()
+    with tessera_up(tmp_path, port=port) as first, Client(first.url) as client:
+        assert first.url == f"http://{HOST}:{port}"
+        # Beside the session's stack, and strangers to each other.
+        assert client.list_jobs().data == ()
+        job = client.wait(client.submit("a red apple", **QUICK).id)
+        picture = client.image(job.id)
+        assert first.end(signal.SIGINT) == 0
+        await_nothing_left(tmp_path)
+        assert seaweed_sockets() == sockets
+        assert not (tmp_path / "stack.json").exists()
+
+    with tessera_up(tmp_path, port=port) as second, Client(second.url) as client:
+        assert facts(client.get(job.id)) == facts(job)
+        assert client.image(job.id) == picture
+        second.process.kill()
+        second.process.wait()
+        await_nothing_left(tmp_path)
+
+    with tessera_up(tmp_path, port=port, TESSERA_AUTH="keys") as third:
+        with Client(third.url) as stranger, pytest.raises(Refused) as refused:
+            stranger.get(job.id)
+        assert refused.value.status == httpx2.codes.UNAUTHORIZED
+        created = run("keys", "create", "--tenant", "local", "--data-dir", str(tmp_path))
+        with Client(third.url, created.stdout.strip()) as client:
+            assert facts(client.get(job.id)) == facts(job)
+            assert client.image(job.id) == picture
+
+        subprocess.run(["kill", "-9", str(third.description["pids"]["gateway"])], check=True)
+        assert third.process.wait(STOP_SECONDS) == 1
+        assert third.process.stderr
+        last = third.process.stderr.read().splitlines()[-1]
+        assert last.startswith("error: gateway ended with SIGKILL")
+        assert last.endswith(f"see {tmp_path}/logs/gateway.log")
+        await_nothing_left(tmp_path)
+
+
+def facts(job: Job) -> Job:
+    """The job without its links, which are made anew at each reading."""
+    images = tuple(image.model_copy(update={"url": ""}) for image in job.images)
+    return job.model_copy(update={"links": {}, "images": images})
+
+
+def test_ctrl_c_while_starting_leaves_nothing(tmp_path: Path):
+    with start_up(tmp_path, port=free_ports(["gateway"])["gateway"]) as process:
+        assert process.stderr
+        while "gateway" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        assert process.wait(STOP_SECONDS) == 0
+    await_nothing_left(tmp_path)
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path):
+    with socket.create_server((HOST, 0)) as server:
+        port = server.getsockname()[1]
+        ended = run("up", "--port", str(port), "--data-dir", str(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stderr == f"error: port {port} is taken; choose another with --port\n"
+
+
+def test_a_directory_in_use_is_one_clear_line(stack: RunningStack):
+    ended = run("up", "--port", "8080", "--data-dir", str(stack.data_dir))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: another stack runs in {stack.data_dir}")
+
+
+def test_every_process_shows_its_metrics(stack: RunningStack):
+    for process, url in stack.description["metrics"].items():
+        assert f'tessera_build_info{{process="{process}"' in httpx2.get(url).text
+
+
+def test_rq_info_shows_the_queues_and_the_worker(stack: RunningStack, client: Client):
+    client.wait(client.submit("a red apple", **QUICK).id)
+    rq = str(Path(COMMAND[0]).parent / "rq")
+    url = stack.description["redis_url"]
+    shown = subprocess.run(
+        [rq, "info", "--url", url], capture_output=True, text=True, check=True
+    ).stdout
+    assert "emoji:normal | 0" in shown
+    assert "1 workers" in shown
+    assert "emoji:high, emoji:normal, emoji:low" in shown
+
+
+def test_the_command_draws_and_saves(stack: RunningStack, tmp_path: Path):
+    ended = run("generate", "a red apple", "-o", str(tmp_path), "--steps", "2", "--seed", "7",
+                "-n", "2", "--url", stack.url)  # fmt: skip
+    assert ended.stdout.splitlines() == [
+        str(tmp_path / "a-red-apple-7.png"),
+        str(tmp_path / "a-red-apple-8.png"),
+    ]
+    assert (tmp_path / "a-red-apple-8.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_says_what_is_wrong_with_a_request(stack: RunningStack):
+    ended = run("generate", "a red apple", "--steps", "1000", "--url", stack.url)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert "steps" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_demo_prints_the_picture_and_leaves_nothing_else(tmp_path: Path):
+    before = set(Path(tempfile.gettempdir()).glob("tessera-demo-*"))
+    ended = run("demo", "a red apple", "--out", str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    (path,) = ended.stdout.splitlines()
+    assert Path(path).parent == tmp_path
+    assert Path(path).read_bytes().startswith(b"\x89PNG")
+    assert set(Path(tempfile.gettempdir()).glob("tessera-demo-*")) == before
