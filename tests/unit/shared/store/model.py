@@ -55,9 +55,9 @@ class Model:
         self._wait(job)
 
     def claim(self, attempt: str, worker: str, floor: int) -> str | None:
-        for job in self.in_status("running"):
-            if job.attempt == attempt:
-                return job.id
+        for held in self.in_status("running"):
+            if held.attempt == attempt:
+                return held.id
         while (job := self._next(floor)) is not None:
             if job.overdue:
                 self._end(job, "expired")

@@ -17,7 +17,7 @@ def lease_end(world: World, job_id: str) -> float:
     """When the lease runs out, from now, in seconds."""
     seconds, microseconds = world.raw.time()
     end: float = world.raw.zscore("tessera:leases", job_id)
-    return end / 1e6 - seconds - microseconds / 1e6
+    return end / 1e6 - float(seconds) - float(microseconds) / 1e6
 
 
 def test_a_beat_renews_all_leases_of_a_worker(world: World) -> None:

@@ -62,7 +62,8 @@ def test_lanes_tell_number_cost_and_age(world: World) -> None:
     lanes = world.store.lanes()
     assert set(lanes) == {(MODEL, Priority.NORMAL), ("other", Priority.HIGH)}
     normal = lanes[MODEL, Priority.NORMAL]
-    assert (normal.jobs, normal.cost) == (2, pytest.approx(30))
+    assert normal.jobs == 2
+    assert normal.cost == pytest.approx(30)
     assert 0 <= normal.oldest_seconds < 5
     world.store.cancel(high)
     world.claim()

@@ -1,6 +1,6 @@
 """Every operation from every state: what it answers, and what it leaves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -26,7 +26,7 @@ REPEATS = {
     ("fail for good", "failed"),
     ("add_image", "succeeded"),
 }
-FROM_OUTSIDE: dict[str, tuple[Operation, dict[str, tuple[object, str]]]] = {
+FROM_OUTSIDE: dict[str, tuple[Operation, Mapping[str, tuple[object, str]]]] = {
     # operation: what it does, and from each state (answer, state afterwards)
     "cancel": (
         lambda world, claim: job.status if (job := world.store.cancel(claim.job.id)) else None,
@@ -55,12 +55,12 @@ FROM_OUTSIDE: dict[str, tuple[Operation, dict[str, tuple[object, str]]]] = {
         },
     ),
     "reap its worker": (
-        lambda world, claim: len(world.store.reap(worker_id=WORKER).requeued),
-        {state: (0, SHOWN[state]) for state in STATES} | {"running": (1, "queued")},
+        lambda world, claim: bool(world.store.reap(worker_id=WORKER).requeued),
+        {state: (False, SHOWN[state]) for state in STATES} | {"running": (True, "queued")},
     ),
     "reap its lease": (
-        lambda world, claim: len(world.store.reap().requeued),
-        {state: (0, SHOWN[state]) for state in STATES} | {"running": (1, "queued")},
+        lambda world, claim: bool(world.store.reap().requeued),
+        {state: (False, SHOWN[state]) for state in STATES} | {"running": (True, "queued")},
     ),
     "claim": (
         lambda world, claim: (
