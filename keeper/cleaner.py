@@ -28,8 +28,6 @@ class Cleaner:
             self._metrics.objects_deleted.labels("retention").inc(deleted)
             log.info("job forgotten", extra={"job": job_id})
         for sweep in self._store.due_sweeps(AT_ONCE):
-            for key in self._objects.list_keys(sweep.prefix):
-                if key not in sweep.keep:
-                    self._objects.delete_prefix(key)
-                    self._metrics.objects_deleted.labels("orphan").inc()
+            deleted = self._objects.delete_prefix(sweep.prefix, sweep.keep)
             self._store.swept(sweep.prefix)
+            self._metrics.objects_deleted.labels("orphan").inc(deleted)

@@ -31,6 +31,13 @@ def test_a_prefix_is_deleted_with_all_below_it_and_nothing_else(objects: ObjectS
     assert objects.list_keys("t/") == ["t/ab/1"]
 
 
+def test_what_is_to_be_kept_is_kept(objects: ObjectStore) -> None:
+    for key in ("t/a/1", "t/a/2"):
+        objects.put(key, b"x", "text/plain")
+    assert objects.delete_prefix("t/a/", keep={"t/a/2"}) == 1
+    assert objects.list_keys("t/") == ["t/a/2"]
+
+
 def test_a_link_needs_no_credentials_and_cannot_be_changed(objects: ObjectStore) -> None:
     objects.put("t/p.png", b"picture", "image/png")
     objects.put("t/q.png", b"another", "image/png")
