@@ -13,7 +13,7 @@ from pathlib import Path
 from tessera.local.errors import StackError
 
 PR_SET_PDEATHSIG = 1
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 4096
 
 

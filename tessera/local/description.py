@@ -25,7 +25,7 @@ def write_description(
         "logs": {child.name: str(child.log) for child in children},
     }
     targets = [
-        {"targets": [f"{HOST}:{addresses.metrics[process]}"], "labels": {"process": process}}
+        {"targets": [f"{HOST}:{addresses.metrics[process]}"], "labels": {"component": process}}
         for process in PROCESSES
     ]
     directory.description.write_text(json.dumps(description, indent=2) + "\n")

@@ -103,6 +103,19 @@ def test_a_directory_in_use_is_one_clear_line(stack: RunningStack):
     assert ended.stderr.startswith(f"error: another stack runs in {stack.data_dir}")
 
 
+def test_a_part_that_cannot_start_says_why(tmp_path: Path):
+    port = free_ports(["gateway"])["gateway"]
+    with start_up(tmp_path, port=port, TESSERA_MODELS_FILE="/nowhere.toml") as process:
+        assert process.stderr
+        said = process.stderr.read()
+    assert process.returncode == 1
+    last = said.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert " ended with status 2 (" in last
+    assert "/nowhere.toml" in last
+    await_nothing_left(tmp_path)
+
+
 def test_every_process_shows_its_metrics(stack: RunningStack):
     for process, url in stack.description["metrics"].items():
         assert f'tessera_build_info{{process="{process}"' in httpx2.get(url).text
