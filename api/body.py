@@ -58,6 +58,12 @@ class _Strict(BaseModel):
     )
 
 
+class CancelBody(_Strict):
+    """Several jobs to cancel."""
+
+    ids: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=100)
+
+
 class OutputBody(_Strict):
     """How finished pictures are encoded."""
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from api.body import JobBody
+from pydantic import BaseModel
+
+from api.body import CancelBody, JobBody
 from api.problems import MEDIA_TYPE, Problem
 
 Responses = dict[int | str, dict[str, Any]]
@@ -182,10 +184,31 @@ IMAGE_RESPONSES: Responses = {
 }
 
 
-def submit_body() -> dict[str, Any]:
-    """The request body of a submission; the route reads the bytes itself."""
-    schema = {"$ref": f"#/components/schemas/{JobBody.__name__}"}
+def _header(name: str, description: str, example: str) -> dict[str, Any]:
+    schema = {"type": "string"}
     return {
-        "required": True,
-        "content": {"application/json": {"schema": schema, "example": SUBMISSION}},
+        "in": "header",
+        "name": name,
+        "description": description,
+        "schema": schema,
+        "example": example,
     }
+
+
+def _body(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    # The routes read their bodies themselves, so FastAPI does not know of them.
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"required": True, "content": content}
+
+
+CANCEL_EXTRA = {"requestBody": _body(CancelBody, {"ids": [JOB_ID]})}
+SUBMIT_EXTRA: dict[str, Any] = {
+    "requestBody": _body(JobBody, SUBMISSION),
+    "parameters": [
+        _header("Idempotency-Key", "Same key and body within a day: the same job.", "order-4711"),
+        _header("Prefer", "Answer when the job has ended, or after N <= 60 s.", "wait=30"),
+        _header("Accept", "While waiting: answer the first picture itself.", "image/png"),
+    ],
+    "security": [{"HTTPBearer": []}],
+}

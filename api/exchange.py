@@ -1,7 +1,7 @@
-"""Around every HTTP exchange: a request id, one log line, its metrics, and unread bodies.
+"""Around every HTTP exchange: a request id, one log line, its metrics, and the body's cap.
 
-A body that nobody read would be taken for the next request, or be read to its end for nothing,
-so an answer that comes before the end of the body closes the connection.
+Nobody reads the rest of a body that was refused, so an answer that comes before the end of the
+body closes the connection.
 """
 
 import logging
@@ -16,16 +16,17 @@ from shared.errors import BodyTooLarge
 from shared.ids import new_request_id
 from shared.logging import request_id
 
+MAX_BODY_BYTES = 1_000_000
+
 logger = logging.getLogger(__name__)
 
 
 class ExchangeMiddleware:
     """Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task an exchange."""
 
-    def __init__(self, app: ASGIApp, metrics: GatewayMetrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
@@ -38,13 +39,16 @@ class ExchangeMiddleware:
         headers = Headers(scope=scope)
         declared = _declared_bytes(headers)
         body_unread = declared > 0 or "transfer-encoding" in headers
-        status, first_byte = 500, None
+        received, status, first_byte = 0, 500, None
 
         async def receive_body() -> Message:
-            nonlocal body_unread
+            nonlocal body_unread, received
             message = await receive()
-            if message["type"] == "http.request" and not message.get("more_body", False):
-                body_unread = False
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > MAX_BODY_BYTES:
+                    raise _too_large()
+                body_unread = message.get("more_body", False)
             return message
 
         async def send_answer(message: Message) -> None:
@@ -58,9 +62,8 @@ class ExchangeMiddleware:
             await send(message)
 
         try:
-            if declared > self._max_body_bytes:
-                refusal = problem_response(BodyTooLarge(too_large(self._max_body_bytes)))
-                await refusal(scope, receive, send_answer)
+            if declared > MAX_BODY_BYTES:
+                await problem_response(_too_large())(scope, receive, send_answer)
             else:
                 await self._app(scope, receive_body, send_answer)
         finally:
@@ -84,9 +87,8 @@ class ExchangeMiddleware:
         )
 
 
-def too_large(max_bytes: int) -> str:
-    """What a client whose body passes the cap is told."""
-    return f"the body is too large; the cap is {max_bytes} bytes"
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"the body is too large; the cap is {MAX_BODY_BYTES} bytes")
 
 
 def _declared_bytes(headers: Headers) -> int:

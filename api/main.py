@@ -31,8 +31,6 @@ from shared.store.events import EventLog
 from shared.store.job_store import JobStore
 from shared.store.keyring import Keyring
 
-MAX_BODY_BYTES = 1_000_000
-
 
 def create_app(settings: Settings) -> FastAPI:
     """The gateway as an ASGI application; it connects when its lifespan begins.
@@ -85,14 +83,13 @@ def create_app(settings: Settings) -> FastAPI:
         description=openapi.DESCRIPTION,
         version=version("tessera"),
         lifespan=lifespan,
-        max_body_size=MAX_BODY_BYTES,
     )
     app.state.services = services
     for routes in (submit, events, images, jobs, catalog, health):
         app.include_router(routes.router)
     if settings.gateway.auth is AuthMode.OPEN:
         app.add_middleware(OpenModeFence)
-    app.add_middleware(ExchangeMiddleware, metrics=metrics, max_body_bytes=MAX_BODY_BYTES)
+    app.add_middleware(ExchangeMiddleware, metrics=metrics)
     problems.install(app)
     openapi.install(app)
     return app

@@ -1,10 +1,10 @@
-"""The OpenAPI document: FastAPI's, with the body that the submit route reads by itself."""
+"""The OpenAPI document: FastAPI's, with the bodies that routes read by themselves."""
 
 from typing import Any
 
 from fastapi import FastAPI
 
-from api.body import JobBody
+from api.body import CancelBody, JobBody
 
 DESCRIPTION = """
 Submit a prompt, get a job, watch it, fetch its pictures.
@@ -14,15 +14,16 @@ Every error is a problem (RFC 9457). Send an API key as `Authorization: Bearer t
 
 
 def install(app: FastAPI) -> None:
-    """Make `app.openapi()` tell of JobBody, too."""
+    """Make `app.openapi()` tell of those bodies, too."""
     generate = app.openapi
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             schemas = generate()["components"]["schemas"]
-            body = JobBody.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(body.pop("$defs"))
-            schemas[JobBody.__name__] = body
+            for model in (JobBody, CancelBody):
+                body = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(body.pop("$defs", {}))
+                schemas[model.__name__] = body
         assert app.openapi_schema is not None
         return app.openapi_schema
 

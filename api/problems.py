@@ -8,16 +8,15 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.hints import hint
-from shared.errors import FieldError, InvalidBody, InvalidRequest, NotFound, TesseraError
+from api.json_body import field_error
+from shared.errors import FieldError, InvalidRequest, NotFound, TesseraError
 from shared.logging import request_id
 
 MEDIA_TYPE = "application/problem+json"
-FIELD_CHARACTERS = 64
 MAX_ERRORS = 20
 RETRY_SECONDS = 5.0
 
@@ -79,29 +78,13 @@ def respond(
             for item in errors[:MAX_ERRORS]
         ],
     )
-    headers = {"X-Request-Id": request}
+    headers = {}
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         seconds = RETRY_SECONDS if retry_after is None else retry_after
         headers["Retry-After"] = str(math.ceil(seconds * random.uniform(1, 1.5)))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tessera"'
     return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
-
-
-def invalid_body(error: ValidationError) -> TesseraError:
-    """What is wrong with a client's body, in our words."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    if found[0]["type"] == "json_invalid":
-        return InvalidBody("the body is not valid JSON (UTF-8, at most 200 levels deep)")
-    fields = tuple(_field_error(item["loc"], item["type"], item["msg"]) for item in found)
-    return InvalidRequest("the request has fields that are missing or wrong", errors=fields)
-
-
-def _field_error(location: Sequence[str | int], code: str, message: str) -> FieldError:
-    field = ".".join(str(part) for part in location)[:FIELD_CHARACTERS]
-    if code == "extra_forbidden":
-        return FieldError(field, "unknown_field", hint(field))
-    return FieldError(field, code, message.removeprefix("Value error, "))
 
 
 def install(app: FastAPI) -> None:
@@ -112,7 +95,7 @@ def install(app: FastAPI) -> None:
         return problem_response(error)
 
     async def http(_: Request, error: Exception) -> Response:
-        # Starlette's own: no such path, wrong method, body over the cap.
+        # Starlette's own: no such path, wrong method.
         assert isinstance(error, HTTPException)
         code, detail = _HTTP_PROBLEMS.get(
             error.status_code, ("http_error", HTTPStatus(error.status_code).phrase)
@@ -122,16 +105,19 @@ def install(app: FastAPI) -> None:
         return response
 
     async def validation(_: Request, error: Exception) -> Response:
-        # Query and path parameters; bodies are read by `invalid_body`.
+        # Query and path parameters; bodies are read by `json_body`.
         assert isinstance(error, RequestValidationError)
         fields = tuple(
-            _field_error(item["loc"][1:], item["type"], item["msg"]) for item in error.errors()
+            field_error(item["loc"][1:], item["type"], item["msg"]) for item in error.errors()
         )
         return problem_response(InvalidRequest("a parameter is wrong", errors=fields))
 
     async def unexpected(_: Request, error: Exception) -> Response:
         logger.error("unexpected error", exc_info=error)
-        return respond(500, "internal_error", "a defect of ours; the log has it by request id")
+        response = respond(500, "internal_error", "a defect of ours; the log has it by request id")
+        # Starlette sends this one from outside ExchangeMiddleware.
+        response.headers["X-Request-Id"] = request_id.get() or ""
+        return response
 
     app.add_exception_handler(TesseraError, ours)
     app.add_exception_handler(HTTPException, http)
@@ -143,5 +129,4 @@ _HTTP_PROBLEMS = {
     400: ("invalid_json", "the request is malformed"),
     404: (NotFound.code, "nothing is here; see /docs"),
     405: ("method_not_allowed", "the path exists, with other methods"),
-    413: ("body_too_large", "the body is too large; the cap is 1 MB"),
 }

@@ -57,6 +57,6 @@ class Readiness:
         except NotFound:
             problem = StorageUnavailable("the bucket does not exist")
         if (problem is None) != (self._problem is None):
-            logger.warning("readiness changed: %s", problem.detail if problem else "ready")
+            logger.warning("not ready: %s", problem.detail) if problem else logger.info("ready")
         self._problem = problem
         self._checked_at = time.monotonic()

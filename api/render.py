@@ -20,8 +20,8 @@ class Renderer:
         """The job's own address."""
         return f"{self._base_url}/v1/jobs/{job_id}"
 
-    def job(self, job: Job) -> JobAnswer:
-        """The whole job."""
+    def job(self, job: Job, position: int | None = None) -> JobAnswer:
+        """The whole job; `position` is a waiting one's place, where somebody asked for it."""
         location = self.location(job.id)
         return JobAnswer(
             id=job.id,
@@ -29,7 +29,7 @@ class Renderer:
             created_at=_moment(job.created_at),
             started_at=_moment(job.started_at) if job.started_at is not None else None,
             finished_at=_moment(job.finished_at) if job.finished_at is not None else None,
-            queue=QueueAnswer() if job.status is JobStatus.QUEUED else None,
+            queue=QueueAnswer(position=position) if job.status is JobStatus.QUEUED else None,
             progress=self.progress(job.progress),
             request=job.request,
             images=tuple(self.image(job.id, image) for image in job.images),

@@ -37,9 +37,15 @@ class Services:
     metrics: GatewayMetrics
 
 
-async def _services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
+    """The application's services."""
     services: Services = request.app.state.services
     return services
+
+
+async def _services(request: Request) -> Services:
+    # Not `services_of` itself: a plain function would be sent to the thread pool.
+    return services_of(request)
 
 
 Context = Annotated[Services, Depends(_services)]

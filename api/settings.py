@@ -46,7 +46,9 @@ class GatewaySettings(TesseraSettings):
         """The beginning of every link of ours, without a slash at the end."""
         if self.public_url is not None:
             return self.public_url.rstrip("/")
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        # Listening everywhere is no address to go to.
+        name = "localhost" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        host = f"[{name}]" if ":" in name else name
         return f"http://{host}:{self.port}"
 
 
@@ -89,4 +91,5 @@ def read_settings() -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         where = f"TESSERA_{name}: " if name else ""
-        raise ConfigurationError(f"{where}{first['msg']}") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{where}{reason}") from error

@@ -4,13 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from api.body import JobBody
 from api.fleet import Fleet
+from api.json_body import parse_json
 from api.metrics import GatewayMetrics
 from api.normalise import normalise
-from api.problems import invalid_body
 from api.readiness import Readiness
 from api.ticket_sender import TicketSender
 from shared.capabilities import SamplerCapability
@@ -102,10 +100,7 @@ class Submission:
 
 
 def _parse(raw: bytes, accepted: OutputFormat | None) -> JobBody:
-    try:
-        body = JobBody.model_validate_json(raw)
-    except ValidationError as error:
-        raise invalid_body(error) from None  # the cause holds the client's input
+    body = parse_json(JobBody, raw)
     if accepted is not None and body.output is not None and body.output.format is not accepted:
         clash = FieldError("output.format", "not_acceptable", f"`Accept` asks for {accepted}")
         raise InvalidRequest("`Accept` and `output.format` disagree", errors=(clash,))

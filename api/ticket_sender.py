@@ -5,12 +5,15 @@ A ticket is a hint: one that cannot be sent is dropped and counted, and the pump
 
 import logging
 import threading
+import time
 from collections import Counter
 
 from api.metrics import GatewayMetrics
 from shared.errors import StoreUnavailable
 from shared.queue import Lane, TicketQueue
 from shared.request import Priority
+
+PAUSE_SECONDS = 0.01  # between two batches: an idle line sends at once, a busy one sends many
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class TicketSender:
             except StoreUnavailable as error:
                 self._metrics.tickets_dropped.inc(tickets.total())
                 logger.warning("tickets dropped: %s", error.detail)
+            time.sleep(PAUSE_SECONDS)
 
     def _take(self) -> Counter[Lane]:
         with self._changed:

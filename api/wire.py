@@ -29,7 +29,7 @@ class ImageAnswer(_Answer):
 
 
 class QueueAnswer(_Answer):
-    """An estimate of the place in fair order; null where nobody can tell."""
+    """About how many jobs go first, told by `GET /v1/jobs/{id}`; null where nobody looked."""
 
     position: int | None = None
     eta_seconds: float | None = None

@@ -28,7 +28,12 @@ QUIET = (
     "httpx2",
 )
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",  # uvicorn's message once more, for terminals
+}
 
 
 class JsonFormatter(logging.Formatter):

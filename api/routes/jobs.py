@@ -3,14 +3,16 @@
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.auth import CurrentCaller
-from api.examples import CANCEL_RESPONSES, JOB_RESPONSES, LIST_RESPONSES, PROBLEMS
+from api.body import CancelBody
+from api.examples import CANCEL_EXTRA, CANCEL_RESPONSES, JOB_RESPONSES, LIST_RESPONSES, PROBLEMS
+from api.json_body import parse_json, read_json
 from api.routes.answers import JobId, is_job_id, json_response, own_job
-from api.services import Context
+from api.services import Context, Services
 from api.wire import JobAnswer, ListAnswer
 from shared.errors import InvalidRequest, NotFound, StorageUnavailable
 from shared.ids import job_prefix
@@ -19,14 +21,6 @@ from shared.job import JobStatus
 MAX_PAGE = 100
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-
-
-class CancelBody(BaseModel):
-    """Several jobs to cancel."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    ids: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=MAX_PAGE)
 
 
 @router.get("", response_model=ListAnswer[JobAnswer], responses=LIST_RESPONSES)
@@ -47,25 +41,34 @@ def list_jobs(
     return json_response(ListAnswer[JobAnswer](data=data, next=following))
 
 
-@router.post("/cancel", response_model=ListAnswer[JobAnswer], responses=LIST_RESPONSES)
-def cancel_jobs(
-    caller: CurrentCaller,
-    context: Context,
-    body: Annotated[CancelBody, Body(examples=[{"ids": ["job_0199f3a2c4d87b6e9a1b2c3d4e5f6a7b"]}])],
-) -> Response:
+@router.post(
+    "/cancel",
+    response_model=ListAnswer[JobAnswer],
+    responses=LIST_RESPONSES,
+    openapi_extra=CANCEL_EXTRA,
+)
+async def cancel_jobs(request: Request, caller: CurrentCaller, context: Context) -> Response:
     """Cancel several jobs. Ids that are not the caller's are left out of the answer."""
+    body = parse_json(CancelBody, await read_json(request))
+    return await run_in_threadpool(_cancel_all, context, caller.tenant, body)
+
+
+def _cancel_all(context: Services, tenant: str, body: CancelBody) -> Response:
     jobs = []
     for job_id in dict.fromkeys(body.ids):
         job = context.store.get(job_id) if is_job_id(job_id) else None
-        if job is not None and job.tenant == caller.tenant:
+        if job is not None and job.tenant == tenant:
             jobs.append(context.store.cancel(job_id) or job)
-    return json_response(ListAnswer[JobAnswer](data=tuple(context.render.job(job) for job in jobs)))
+    return json_response(ListAnswer[JobAnswer](data=tuple(map(context.render.job, jobs))))
 
 
 @router.get("/{job_id}", response_model=JobAnswer, responses=JOB_RESPONSES)
 def get_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
     """Get a job as it is now, with fresh links to its finished pictures."""
-    return json_response(context.render.job(own_job(context, caller.tenant, job_id)))
+    job = own_job(context, caller.tenant, job_id)
+    waiting = job.status is JobStatus.QUEUED
+    position = context.store.position(job_id) if waiting else None
+    return json_response(context.render.job(job, position))
 
 
 @router.post("/{job_id}/cancel", response_model=JobAnswer, responses=CANCEL_RESPONSES)

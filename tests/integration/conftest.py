@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from api.__main__ import GatewayServer, listen
 from api.main import create_app
@@ -49,6 +50,7 @@ class Gateway:
 
     port: int
     settings: Settings
+    app: FastAPI
     client: httpx2.Client
 
     @property
@@ -88,7 +90,7 @@ def running_gateway(settings: Settings) -> Iterator[Gateway]:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             # The listener queues this request until the application is up.
             assert client.get("/livez").status_code == 200
-            yield Gateway(port, settings, client)
+            yield Gateway(port, settings, app, client)
     finally:
         server.handle_exit(0, None)
         thread.join(15)

@@ -1,0 +1,129 @@
+"""Accepted `POST /v1/jobs` a second at 16 clients, beside a bare FastAPI POST of the same body.
+
+The bare one validates the same model and touches nothing else. Both run as processes of their
+own under uvicorn, rounds interleaved, on one machine with the load generator and Valkey.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tessera.local.children import start_child
+from tessera.local.ports import HOST, free_ports
+from tessera.local.servers import (
+    SEAWEED_PORTS,
+    remove_seaweed_sockets,
+    start_seaweed,
+    start_valkey,
+    storage_settings,
+)
+
+CLIENTS = 16
+ROUNDS = 5
+ROUND_SECONDS = 2.0
+TARGET = 0.35
+BODY = {"prompt": "a red apple", "steps": 20, "guidance_scale": 7.5, "seed": 7, "num_images": 1}
+
+
+async def _client(port: int, deadline: float) -> int:
+    """One keep-alive connection that posts until the deadline; how many were accepted."""
+    body = json.dumps(BODY).encode()
+    request = (
+        b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+    )
+    reader, writer = await asyncio.open_connection(HOST, port)
+    accepted = 0
+    while time.perf_counter() < deadline:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 202"), head
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        await reader.readexactly(length)
+        accepted += 1
+    writer.close()
+    await writer.wait_closed()
+    return accepted
+
+
+async def _round(port: int) -> float:
+    start = time.perf_counter()
+    deadline = start + ROUND_SECONDS
+    accepted = await asyncio.gather(*(_client(port, deadline) for _ in range(CLIENTS)))
+    return sum(accepted) / (time.perf_counter() - start)
+
+
+@contextmanager
+def _servers(directory: Path) -> Iterator[tuple[int, int]]:
+    """The gateway's port and the bare application's."""
+    ports = free_ports(["valkey", "gateway", "bare", *SEAWEED_PORTS])
+    names = {"bucket": "tessera", "key": "bench", "secret": "bench-secret"}
+    valkey = start_valkey(directory / "valkey", directory / "valkey.log", ports["valkey"])
+    seaweed = start_seaweed(directory / "s3", directory / "s3.log", ports, **names)
+    storage = storage_settings(ports["s3"], **names)
+    environment = {
+        "TESSERA_AUTH": "open",
+        "TESSERA_PORT": str(ports["gateway"]),
+        "TESSERA_METRICS_PORT": "0",
+        "TESSERA_REDIS_URL": f"redis://{HOST}:{ports['valkey']}/0",
+        "TESSERA_S3_ENDPOINT_URL": str(storage.s3_endpoint_url),
+        "TESSERA_S3_ACCESS_KEY_ID": names["key"],
+        "TESSERA_S3_SECRET_ACCESS_KEY": names["secret"],
+        "TESSERA_MAX_QUEUED_JOBS": "1000000",
+        "TESSERA_MAX_QUEUED_JOBS_PER_TENANT": "1000000",
+    }
+    gateway = _python(directory, "gateway", ["api"], environment)
+    bare = _python(directory, "bare", ["bench.bare_post", str(ports["bare"])], {})
+    for child, port in ((gateway, ports["gateway"]), (bare, ports["bare"])):
+        child.wait_until(lambda port=port: _answers(port), 30)
+    try:
+        yield ports["gateway"], ports["bare"]
+    finally:
+        for child in (bare, gateway, seaweed, valkey):
+            child.stop(10)
+        remove_seaweed_sockets({name: ports[name] for name in SEAWEED_PORTS})
+
+
+def _python(directory: Path, name: str, module: list[str], environment: Mapping[str, str]) -> Any:
+    command = [sys.executable, "-m", *module]
+    return start_child(name, command, directory / f"{name}.log", {**os.environ, **environment})
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx2.get(f"http://{HOST}:{port}/livez", timeout=1).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def run() -> dict[str, Any]:
+    """Medians of interleaved rounds."""
+    rates: dict[str, list[float]] = {"gateway": [], "bare": []}
+    with tempfile.TemporaryDirectory() as directory, _servers(Path(directory)) as ports:
+        for port in ports:
+            asyncio.run(_round(port))  # warm-up
+        for _ in range(ROUNDS):
+            for name, port in zip(("gateway", "bare"), ports, strict=True):
+                rates[name].append(asyncio.run(_round(port)))
+    gateway, bare = (statistics.median(rates[name]) for name in ("gateway", "bare"))
+    return {
+        "clients": CLIENTS,
+        "accepted_per_second": round(gateway),
+        "bare_per_second": round(bare),
+        "ratio": round(gateway / bare, 3),
+        "target": TARGET,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=2))
