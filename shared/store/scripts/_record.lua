@@ -1,8 +1,8 @@
 -- A job's record: where it lies, the fields that decide, and Redis' own clock in microseconds.
 
 local FIELDS = {
-  'tenant', 'model', 'priority', 'cost', 'status', 'created_at', 'deadline_at', 'num_images',
-  'images', 'attempts', 'failures', 'crashes', 'losses', 'attempt', 'worker', 'ended_by',
+  'tenant', 'model', 'priority', 'cost', 'status', 'created_at', 'num_images', 'images',
+  'attempts', 'attempt', 'worker', 'ended_by',
 }
 
 local function now_us()

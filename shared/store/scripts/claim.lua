@@ -51,7 +51,8 @@ local lane = choose_lane(now)
 while lane do
   local tenant = redis.call('ZRANGE', lane_key(lane, 'tenants'), 0, 0)[1]
   local job = load_job(redis.call('ZRANGE', lane_key(lane, 'jobs:' .. tenant), 0, 0)[1])
-  if job.deadline_at and tonumber(job.deadline_at) <= now then
+  local deadline = redis.call('ZSCORE', 'tessera:deadlines', job.id)
+  if deadline and tonumber(deadline) <= now then
     stop(job, 'expired', now)
     lane = choose_lane(now)
   else

@@ -43,9 +43,7 @@ set(job, 'tenant', job.tenant, 'model', job.model, 'priority', job.priority, 'co
   'num_images', num_images, 'request', request, 'created_at', job.created_at,
   'attempts', 0, 'images', 0)
 if deadline ~= '' then
-  local due = whole(now + deadline)
-  set(job, 'deadline_at', due)
-  redis.call('ZADD', 'tessera:deadlines', due, job.id)
+  redis.call('ZADD', 'tessera:deadlines', whole(now + deadline), job.id)
 end
 if idempotency ~= '' then
   redis.call('SET', idempotency, fingerprint .. ':' .. job.id, 'PX', IDEMPOTENCY_MS)

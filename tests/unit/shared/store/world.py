@@ -116,7 +116,6 @@ class World:
     def pass_deadline(self, job_id: str) -> None:
         """Let a job's deadline lie in the past, if it still has one."""
         self.raw.zadd("tessera:deadlines", {job_id: 1}, xx=True)
-        self.raw.hset(f"tessera:job:{job_id}", "deadline_at", 1)
 
     def end_lease(self, job_id: str) -> None:
         """Let a running job's lease have run out, while somebody was watching."""
