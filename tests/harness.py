@@ -19,8 +19,9 @@ from shared.connections import RedisPair
 from shared.ids import new_job_id
 from shared.job import Job, JobStatus
 from shared.objects import ObjectStore
-from shared.queue import TicketQueue
+from shared.queue import TicketQueue, connect_rq
 from shared.request import GenerationRequest, Output, Priority
+from shared.rq_workers import RegisteredWorker
 from shared.settings import JobSettings, RedisSettings, StorageSettings
 from shared.store import keys
 from shared.store.job_store import JobStore
@@ -97,6 +98,7 @@ class Processes:
     directory: Path
     environment: dict[str, str]
     redis: RedisPair
+    rq: redis.Redis
     store: JobStore
     tickets: TicketQueue
     objects: ObjectStore
@@ -162,6 +164,14 @@ class Processes:
             lambda: self.statuses(ids) == {status: len(ids)}, seconds, f"all {status}"
         )
 
+    def worker_of(self, job_id: str) -> str | None:
+        """The worker that has or had the job's newest attempt."""
+        return self.redis.durable.hget(keys.job(job_id), "worker")
+
+    def workers_in_rq(self) -> set[str]:
+        """The workers that `rq info` would show."""
+        return {worker.name for worker in RegisteredWorker.all(self.rq)}
+
     def check_invariants(self, ids: Sequence[str]) -> None:
         """What holds once all jobs have ended, whatever happened to them before."""
         for job in self.jobs(ids):
@@ -221,15 +231,25 @@ def processes(
     }
     settings = {f"TESSERA_{name.upper()}": str(value) for name, value in own.items()}
     tickets = TicketQueue(redis_settings)
+    rq_connection = connect_rq(redis_settings, name="test")
     yield Processes(
         directory,
         {**os.environ, **settings},
         redis_pair,
+        rq_connection,
         JobStore(redis_pair, jobs),
         tickets,
         ObjectStore(storage),
     )
     tickets.close()
+    rq_connection.close()
+
+
+def in_mid_sampling(running: Processes, ids: Sequence[str]) -> bool:
+    """Whether all the jobs are in flight, and some beyond their first steps."""
+    jobs = running.jobs(ids)
+    in_flight = all(job.status is JobStatus.RUNNING for job in jobs)
+    return in_flight and any(job.progress.step > 1 for job in jobs)
 
 
 def gpu_process_of(worker: Child) -> int:
@@ -243,9 +263,3 @@ def kill(*pids: int) -> None:
     """SIGKILL."""
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-
-
-def flushed(port: int) -> None:
-    """Empty a Valkey."""
-    with redis.Redis(port=port) as client:
-        client.flushall()

@@ -1,0 +1,152 @@
+"""Processes that die without a word: their jobs are done once each, and nothing is left of them."""
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+
+from shared.ids import job_prefix
+from shared.job import JobStatus
+from shared.queue import queue_name
+from shared.request import PRIORITIES
+from shared.store import keys
+from tests.faults.conftest import LEASE_SECONDS, Line
+from tests.harness import TENANT, Processes, gpu_process_of, in_mid_sampling, kill, wait_until
+
+# Long enough to be killed in the middle, without guidance so that it is not longer.
+LONG = {"steps": 60, "guidance_scale": 1.0}
+
+
+def assert_rq_has_no_trace(running: Processes) -> None:
+    """No ghost, no running or failed job, and within a minute no key that stays."""
+    names = [queue_name("tiny", priority) for priority in PRIORITIES]
+
+    def settled() -> bool:
+        failed = [FailedJobRegistry(name, running.rq) for name in names]
+        started = [StartedJobRegistry(name, running.rq) for name in names]
+        counts = [registry.get_job_count(cleanup=False) for registry in (*failed, *started)]
+        ghosts = running.workers_in_rq() - running.ready_workers()
+        return not (any(counts) or ghosts or running.lasting_keys())
+
+    wait_until(settled, 60, "no trace in RQ")
+
+
+def test_the_gpu_process_is_killed_with_eight_jobs_in_flight(line: Line) -> None:
+    running = line.processes
+    (victim,) = running.ready_workers()
+    ids = running.submit(8, **LONG)
+    wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
+    kill(gpu_process_of(line.worker))
+    requeued = running.wait_for(ids, JobStatus.QUEUED, 10)
+    ready = wait_until(lambda: bool(running.ready_workers() - {victim}), 60, "a new worker")
+    claimed = wait_until(lambda: JobStatus.RUNNING in running.statuses(ids), 30, "running again")
+    print(f"re-queued after {requeued:.2f} s, ready {ready:.2f} s, running {claimed:.2f} s later")
+    running.wait_for(ids, JobStatus.SUCCEEDED, 120)
+    assert {job.attempts for job in running.jobs(ids)} == {2}
+    running.check_invariants(ids)
+    assert_rq_has_no_trace(running)
+
+
+def test_a_whole_host_is_lost_with_another_worker_up(line: Line) -> None:
+    running = line.processes
+    survivors = running.ready_workers()
+    with running.worker("victim") as supervisor:
+        (victim,) = running.ready_workers() - survivors
+        ids = running.submit(16, **LONG)
+        wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
+        hosted = [job_id for job_id in ids if running.worker_of(job_id) == victim]
+        assert hosted
+        kill(supervisor.pid, gpu_process_of(supervisor))
+        supervisor.process.wait()
+    moved = wait_until(
+        lambda: all(running.worker_of(job_id) != victim for job_id in hosted),
+        LEASE_SECONDS + 15,
+        "running elsewhere",
+    )
+    print(f"running elsewhere after {moved:.2f} s with leases of {LEASE_SECONDS} s")
+    running.wait_for(ids, JobStatus.SUCCEEDED, 120)
+    running.check_invariants(ids)
+    assert_rq_has_no_trace(running)
+
+
+def test_the_supervisor_alone_is_killed(line: Line) -> None:
+    running = line.processes
+    survivors = running.ready_workers()
+    with running.worker("orphan") as supervisor:
+        (orphan,) = running.ready_workers() - survivors
+        gpu_process = gpu_process_of(supervisor)
+        ids = running.submit(16, **LONG)
+        wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
+        kill(supervisor.pid)
+        supervisor.process.wait()
+    wait_until(lambda: not process_exists(gpu_process), 20, "the orphan's end")
+    running.wait_for(ids, JobStatus.SUCCEEDED, 120)
+    assert all(job.crashes == 0 for job in running.jobs(ids))
+    running.check_invariants(ids)
+    assert_rq_has_no_trace(running)
+    assert orphan not in running.ready_workers()
+
+
+def process_exists(pid: int) -> bool:
+    """Whether it runs, or waits for a parent to fetch its status."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_job_that_kills_its_worker_fails_and_others_do_not(line: Line) -> None:
+    running = line.processes
+    (poison,) = running.submit(steps=150, guidance_scale=1.0)
+    for attempt in (1, 2, 3):
+        wait_until(partial(on_its_attempt, running, poison, attempt), 60, f"attempt {attempt}")
+        kill(gpu_process_of(line.worker))
+        running.redis.scratch.delete(keys.progress(poison))  # or it tells of the next attempt, too
+    running.wait_for([poison], JobStatus.FAILED, 20)
+    (job,) = running.jobs([poison])
+    assert job.error is not None
+    assert job.error.code == "worker_lost"
+    assert job.crashes == 3
+    ids = running.submit(2)
+    running.wait_for(ids, JobStatus.SUCCEEDED, 60)
+    running.check_invariants([poison, *ids])
+
+
+def on_its_attempt(running: Processes, job_id: str, attempt: int) -> bool:
+    """Whether that attempt at the job is in mid-sampling."""
+    (job,) = running.jobs([job_id])
+    return job.attempts == attempt and in_mid_sampling(running, [job_id])
+
+
+def test_a_stopped_worker_comes_back_too_late(line: Line) -> None:
+    running = line.processes
+    survivors = running.ready_workers()
+    with running.worker("zombie") as supervisor:
+        (zombie,) = running.ready_workers() - survivors
+        ids = running.submit(16, **LONG)
+        wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
+        hosted = [job_id for job_id in ids if running.worker_of(job_id) == zombie]
+        gpu_process = gpu_process_of(supervisor)
+        stopped = time.monotonic()
+        os.kill(gpu_process, signal.SIGSTOP)
+        running.wait_for(ids, JobStatus.SUCCEEDED, 120)
+        print(f"all done {time.monotonic() - stopped:.1f} s after the stop")
+        os.kill(gpu_process, signal.SIGCONT)
+        assert hosted
+        before = [job.images for job in running.jobs(hosted)]
+        more = running.submit(1)
+        running.wait_for(more, JobStatus.SUCCEEDED, 60)
+    assert [job.images for job in running.jobs(hosted)] == before
+    running.check_invariants([*ids, *more])
+    named = {image.key for job in running.jobs(hosted) for image in job.images}
+    stored = {key for job in running.jobs(hosted) for key in keys_of(running, job.id)}
+    assert named == stored
+
+
+def keys_of(running: Processes, job_id: str) -> list[str]:
+    """Keys of the objects that lie in S3 for that job."""
+    return running.objects.list_keys(job_prefix(TENANT, job_id))
