@@ -23,7 +23,10 @@ def follow(client: Client, job: Job, check: Callable[[], None] = lambda: None) -
         JobUnsuccessful: it failed, expired or was cancelled.
     """
     columns = (TextColumn("{task.description:9}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task(job.status, total=1.0)
         while not job.done:
             check()
