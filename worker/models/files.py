@@ -57,7 +57,7 @@ def _fetch(entry: ModelEntry) -> Path:
 def _check(path: Path) -> None:
     if not path.is_dir():
         raise ConfigurationError("there is no such directory")
-    pickles = sorted(file for file in path.rglob("*") if file.suffix in PICKLES)
+    pickles = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICKLES)
     if pickles:
         name = pickles[0].relative_to(path)
         raise ConfigurationError(f"{name} may be a pickle; only safetensors are loaded")

@@ -8,31 +8,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.request import GenerationRequest, Output, OutputFormat, Priority
+from shared.request import Output, OutputFormat
+from tests.tiny_request import tiny_request
 from worker.pictures import encode_picture
 
 
 def make_request(prompt="a red apple", **changes):
     facts = {
         "model": "emoji",
-        "prompt": prompt,
         "negative_prompt": "blurry",
         "width": 40,
         "height": 24,
         "num_images": 2,
         "steps": 20,
-        "guidance_scale": 7.5,
-        "sampler": "dpmpp_2m",
         "schedule": "karras",
-        "eta": 0.0,
         "seed": 2**32 - 1,
-        "output": Output(),
-        "priority": Priority.NORMAL,
-        "deadline_seconds": None,
-        "reproducible": False,
         "metadata": {"order": "of the client alone"},
     }
-    return GenerationRequest(**facts | changes)
+    return tiny_request(prompt=prompt, **facts | changes)
 
 
 @pytest.fixture

@@ -1,0 +1,71 @@
+"""Devices: what is asked for is there or is told missing; device threads."""
+
+import threading
+
+import pytest
+import torch
+
+from shared.errors import ConfigurationError, ResourceExhausted
+from worker.engine.stepper import DeviceLost
+from worker.models.device import (
+    Attention,
+    DeviceSettings,
+    DeviceThread,
+    Precision,
+    resolve_device,
+)
+
+CPU = resolve_device(DeviceSettings(device="cpu"))
+without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+
+
+@pytest.fixture
+def thread():
+    thread = DeviceThread("test", CPU)
+    yield thread
+    thread.close()
+
+
+def test_a_cpu_works_in_full_precision_unless_told():
+    assert CPU.dtype is torch.float32
+    half = resolve_device(DeviceSettings(device="cpu", precision=Precision.BF16))
+    assert half.dtype is torch.bfloat16
+
+
+@without_cuda
+def test_a_machine_without_cuda():
+    assert not resolve_device(DeviceSettings()).is_cuda
+    with pytest.raises(ConfigurationError, match="cuda"):
+        resolve_device(DeviceSettings(device="cuda"))
+
+
+def test_xformers_needs_cuda():
+    with pytest.raises(ConfigurationError, match="xformers"):
+        resolve_device(DeviceSettings(device="cpu", attention=Attention.XFORMERS))
+
+
+def test_calls_run_in_one_thread_without_gradients(thread):
+    def where():
+        return threading.current_thread(), torch.is_inference_mode_enabled()
+
+    first, second = thread.call(where), thread.call(where)
+
+    assert first == second
+    assert first[0] is not threading.current_thread()
+    assert first[1]
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (torch.OutOfMemoryError, ResourceExhausted),
+        (torch.AcceleratorError, DeviceLost),
+        (ValueError, ValueError),
+    ],
+)
+def test_errors_are_translated(thread, raised, expected):
+    def fail():
+        raise raised("broken")
+
+    with pytest.raises(expected):
+        thread.call(fail)
