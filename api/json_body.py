@@ -57,7 +57,9 @@ def parse_json(model: type[Body], raw: bytes) -> Body:
 
 def field_error(location: Sequence[str | int], code: str, message: str) -> FieldError:
     """One of pydantic's faults in our words."""
-    field = ".".join(str(part) for part in location)[:FIELD_CHARACTERS]
+    # Below `metadata` every name is the client's own.
+    parts = location[:1] if location[:1] == ("metadata",) else location
+    field = ".".join(str(part) for part in parts)[:FIELD_CHARACTERS]
     if code == "extra_forbidden":
         return FieldError(field, "unknown_field", hint(field))
     return FieldError(field, code, message.removeprefix("Value error, "))

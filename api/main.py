@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
+from sse_starlette.sse import AppStatus
 
 from api import openapi, problems
 from api.auth import Authenticator
@@ -78,6 +79,8 @@ def create_app(settings: Settings) -> FastAPI:
         redis.durable.close()
         redis.scratch.close()
 
+    # The hub ends the streams; sse-starlette's own way ends those of every later server, too.
+    AppStatus.disable_automatic_graceful_drain()
     app = FastAPI(
         title="Tessera",
         description=openapi.DESCRIPTION,

@@ -5,7 +5,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from shared.errors import ConfigurationError
 from shared.settings import (
@@ -16,6 +16,7 @@ from shared.settings import (
     RedisSettings,
     StorageSettings,
     TesseraSettings,
+    settings_errors,
 )
 
 
@@ -77,7 +78,7 @@ class Settings:
 
 def read_settings() -> Settings:
     """Read the environment once. Raises ConfigurationError."""
-    try:
+    with settings_errors():
         return Settings(
             gateway=GatewaySettings(),
             redis=RedisSettings(),
@@ -87,9 +88,3 @@ def read_settings() -> Settings:
             metrics=MetricsSettings(),
             log=LogSettings(),
         )
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        where = f"TESSERA_{name}: " if name else ""
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{where}{reason}") from error

@@ -28,6 +28,7 @@ from shared.settings import (
     StorageSettings,
 )
 from shared.store.job_store import JobStore
+from shared.store.keyring import Keyring
 from shared.store.values import Claim, Outcome
 from tessera.local.ports import free_ports
 from tests.tiny_pictures import PNG
@@ -181,3 +182,10 @@ class StandIn:
 def worker(store: JobStore, objects: ObjectStore) -> StandIn:
     """A stand-in worker of the gateway's store."""
     return StandIn(store, objects)
+
+
+@pytest.fixture
+def api_key(redis_pair: RedisPair) -> dict[str, str]:
+    """The headers of a tenant with a good key."""
+    _, presented = Keyring(redis_pair.durable).create("acme", ["jobs"])
+    return {"Authorization": f"Bearer {presented}"}

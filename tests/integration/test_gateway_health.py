@@ -1,0 +1,100 @@
+"""What others need: health, metrics, OpenAPI, and quickness while many wait."""
+
+import threading
+import time
+
+import httpx2
+from prometheus_client import generate_latest
+
+from api.settings import Settings
+from tests.integration.conftest import Gateway, StandIn, running_gateway
+
+BODY = {"prompt": "a red apple"}
+
+
+def test_ready(client: httpx2.Client):
+    assert client.get("/livez").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_sixty_waiters_hold_nobody_up(gateway: Gateway, worker: StandIn):
+    answers: list[int] = []
+
+    def wait() -> None:
+        answer = httpx2.post(
+            f"{gateway.url}/v1/jobs", json=BODY, headers={"Prefer": "wait=60"}, timeout=60
+        )
+        answers.append(answer.status_code)
+
+    waiters = [threading.Thread(target=wait) for _ in range(60)]
+    for waiter in waiters:
+        waiter.start()
+    while sum(worker.store.queued_by_lane().values()) < 60:
+        threading.Event().wait(0.02)
+    # Sixty waiters in forty threads would leave no thread for these, which need one each.
+    assert gateway.client.get("/livez").status_code == 200
+    assert gateway.client.get("/v1/jobs").status_code == 200
+    for _ in range(60):
+        worker.finish()
+    for waiter in waiters:
+        waiter.join()
+    assert answers == [200] * 60
+
+
+def test_stopping_ends_waiters_and_streams(gateway_settings: Settings):
+    with running_gateway(gateway_settings) as gateway:
+        statuses: list[int] = []
+
+        def wait() -> None:
+            answer = httpx2.post(
+                f"{gateway.url}/v1/jobs", json=BODY, headers={"Prefer": "wait=60"}, timeout=60
+            )
+            statuses.append(answer.status_code)
+
+        def watch() -> None:
+            job = gateway.client.post("/v1/jobs", json=BODY).json()
+            with (
+                httpx2.Client(base_url=gateway.url, timeout=60) as own,
+                own.sse(f"/v1/jobs/{job['id']}/events") as source,
+            ):
+                for _ in source:
+                    watching.set()
+                statuses.append(source.response.status_code)
+
+        watching = threading.Event()
+        others = [threading.Thread(target=wait), threading.Thread(target=watch)]
+        for other in others:
+            other.start()
+        assert watching.wait(20)
+        store = gateway.app.state.services.store
+        while sum(store.queued_by_lane().values()) < 2:
+            threading.Event().wait(0.01)
+        stopping_at = time.monotonic()
+    for other in others:
+        other.join()
+    assert sorted(statuses) == [200, 202]
+    assert time.monotonic() - stopping_at < 5  # the drain's whole length
+
+
+def test_metrics(gateway: Gateway, client: httpx2.Client):
+    client.post("/v1/jobs", json=BODY)
+    client.get("/v1/jobs/nonsense")
+    client.get("/nowhere")
+    text = generate_latest(gateway.app.state.services.metrics.registry).decode()
+    assert 'tessera_jobs_submitted_total{model="tiny",priority="normal"} 1.0' in text
+    assert 'handler="/v1/jobs/{job_id}",method="GET",status="4xx"' in text
+    assert 'handler="none",method="any",status="4xx"' in text
+    assert "tessera_build_info" in text
+
+
+def test_openapi_has_an_example_for_every_call(client: httpx2.Client):
+    document = client.get("/openapi.json").json()
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            assert call["responses"], (path, method)
+            if "requestBody" in call:
+                assert call["requestBody"]["content"]["application/json"]["example"]
+    assert document["components"]["schemas"]["JobBody"]["properties"]["seed"]
+    submitted = document["paths"]["/v1/jobs"]["post"]["requestBody"]
+    example = submitted["content"]["application/json"]["example"]
+    assert client.post("/v1/jobs", json=example).status_code == 202
