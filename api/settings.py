@@ -7,7 +7,6 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from shared.errors import ConfigurationError
 from shared.settings import (
     JobSettings,
     LogSettings,

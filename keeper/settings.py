@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
-from shared.errors import ConfigurationError
 from shared.settings import (
     JobSettings,
     LogSettings,
@@ -12,6 +9,7 @@ from shared.settings import (
     ModelSettings,
     RedisSettings,
     StorageSettings,
+    settings_errors,
 )
 
 
@@ -29,7 +27,5 @@ class Settings:
 
 def read_settings() -> Settings:
     """The settings in the environment. Raises ConfigurationError."""
-    try:
+    with settings_errors():
         return Settings()
-    except ValidationError as error:
-        raise ConfigurationError(f"wrong settings: {error}") from error

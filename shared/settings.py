@@ -1,9 +1,13 @@
 """Settings that several processes read, one small frozen class a concern, from `TESSERA_*`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import ConfigurationError
 
 
 class TesseraSettings(BaseSettings):
@@ -65,3 +69,20 @@ class LogSettings(TesseraSettings):
     """What is logged."""
 
     log_level: str = "INFO"
+
+
+@contextmanager
+def settings_errors() -> Iterator[None]:
+    """Tell the first wrong setting in one line.
+
+    Raises:
+        ConfigurationError: with the variable's name and what is wrong with it.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        where = f"TESSERA_{name}: " if name else ""
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{where}{reason}") from error

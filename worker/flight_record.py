@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from worker.engine.stepper import DeviceLost
+
 # A cell is one slot's job: two counters and the id. A job is to blame if a counter is not zero.
 TICKS = 0  # ticks launched and not yet completed; written by the engine's thread
 HANDS = 1  # preparations and decodings under way; written by the job's thread
@@ -23,6 +25,7 @@ class FlightRecord:
         self._free = list(range(slots))
         self._cells: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._frozen = False
 
     @contextmanager
     def aboard(self, job_id: str) -> Iterator[None]:
@@ -31,14 +34,11 @@ class FlightRecord:
         assert len(encoded) <= CELL_BYTES - JOB_ID
         with self._lock:
             cell = self._cells[job_id] = self._free.pop()
-        start = cell * CELL_BYTES
-        self._memory[start : start + CELL_BYTES] = bytes(JOB_ID) + encoded.ljust(
-            CELL_BYTES - JOB_ID, b"\0"
-        )
+        self._write(cell * CELL_BYTES, (bytes(JOB_ID) + encoded).ljust(CELL_BYTES, b"\0"))
         try:
             yield
         finally:
-            self._memory[start : start + CELL_BYTES] = bytes(CELL_BYTES)
+            self._write(cell * CELL_BYTES, bytes(CELL_BYTES))
             with self._lock:
                 if self._cells.get(job_id) == cell:
                     del self._cells[job_id]
@@ -50,6 +50,9 @@ class FlightRecord:
         self._count((job_id,), HANDS, 1)
         try:
             yield
+        except DeviceLost:
+            self.freeze()
+            raise
         finally:
             self._count((job_id,), HANDS, -1)
 
@@ -60,6 +63,15 @@ class FlightRecord:
     def landed(self, job_ids: Iterable[str]) -> None:
         """That tick has completed."""
         self._count(job_ids, TICKS, -1)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the device is lost."""
+        return self._frozen
+
+    def freeze(self) -> None:
+        """Change nothing any more: the device is lost, and all that follows is consequence."""
+        self._frozen = True
 
     def blamed(self) -> frozenset[str]:
         """The jobs that the process had in its hands when it last wrote."""
@@ -75,4 +87,8 @@ class FlightRecord:
             cell = self._cells.get(job_id)
             if cell is not None:
                 place = cell * CELL_BYTES + counter
-                self._memory[place] = max(self._memory[place] + change, 0)
+                self._write(place, bytes([max(self._memory[place] + change, 0)]))
+
+    def _write(self, place: int, content: bytes) -> None:
+        if not self._frozen:
+            self._memory[place : place + len(content)] = content

@@ -19,8 +19,11 @@ class _RecordedTick:
         return self.tick.done()
 
     def wait(self) -> Outcome:
-        # Where this raises, the device is lost, and the record shall say under whom.
-        outcome = self.tick.wait()
+        try:
+            outcome = self.tick.wait()
+        except DeviceLost:
+            self.record.freeze()
+            raise
         self.record.landed(self.job_ids)
         return outcome
 
@@ -48,6 +51,7 @@ class RecordedStepper:
         try:
             tick = self._stepper.launch(samples)
         except DeviceLost:
+            self._record.freeze()
             raise
         except Exception:
             self._record.landed(job_ids)

@@ -85,6 +85,7 @@ class Runtime:
     pulse: Pulse
     control: Control
     queue_worker: QueueWorker
+    healthy: Callable[[], bool]
     grace_seconds: float
 
     def run(self) -> int:
@@ -98,7 +99,7 @@ class Runtime:
         self.queue_worker.ledger.start()
         self._enter(WorkerState.READY)
         self.queue_worker.run()
-        if not self.engine.alive:
+        if not self.healthy():
             return DEVICE_LOST
         self._drain()
         return DRAINED
@@ -179,6 +180,9 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, reaped: int)
     batcher = Batcher(lambda model: steppers[model].max_rows)
     engine = Engine(batcher, steppers, metrics.observe_tick)
 
+    def healthy() -> bool:
+        return engine.alive and not record.frozen
+
     attempts = Attempts(settings.worker.slots, engine.cancel)
     identity = WorkerIdentity(
         worker_id,
@@ -213,7 +217,8 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, reaped: int)
             store,
             attempts,
             work=lambda attempt: work(shop, attempt),
-            healthy=lambda: engine.alive,
+            healthy=healthy,
         ),
+        healthy=healthy,
         grace_seconds=settings.worker.grace_seconds,
     )

@@ -6,7 +6,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from shared.errors import ConfigurationError
 from shared.settings import (
@@ -17,6 +17,7 @@ from shared.settings import (
     RedisSettings,
     StorageSettings,
     TesseraSettings,
+    settings_errors,
 )
 
 
@@ -53,10 +54,8 @@ class Settings:
 
 def read_settings() -> Settings:
     """The settings in the environment. Raises ConfigurationError."""
-    try:
+    with settings_errors():
         return Settings()
-    except ValidationError as error:
-        raise ConfigurationError(f"wrong settings: {error}") from error
 
 
 def new_worker_id() -> str:
