@@ -13,6 +13,7 @@ from training.vae import to_tensor
 SHIFTS = (-3 / 128, 0.0, 3 / 128)  # of the picture's side
 SCALES = (0.9, 1.0, 1.1)
 WORKING_SIZE, COMPARED_SIZE = 64, 32  # pixels a side, for moving and for comparing
+BATCH = 32
 TWIN_DISTANCE = 0.035  # root mean square, of white to black, under which two pictures are one
 
 
@@ -83,7 +84,7 @@ class Judge(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        widths = [3, 32, 64, 96, 128]
+        widths = [3, 16, 32, 64, 96]
         blocks: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
             blocks += [
@@ -112,7 +113,7 @@ def train_judge(pixels: np.ndarray, classes: np.ndarray, seed: int, steps: int) 
     small = functional.adaptive_avg_pool2d(references, Judge.SIZE)
     chance = np.random.default_rng(seed)
     for _ in range(steps):
-        rows = torch.from_numpy(chance.integers(len(small), size=64))
+        rows = torch.from_numpy(chance.integers(len(small), size=BATCH))
         moved = augment(small[rows], chance)
         loss = functional.cross_entropy(judge(moved), targets[rows], label_smoothing=0.1)
         loss.backward()

@@ -13,7 +13,7 @@ from training.captions import Subject, caption
 from training.config import Config
 from training.errors import TrainingError
 
-COPY_WEIGHT = 0.3  # a colour-shifted copy is drawn less often than a concept
+COPY_WEIGHT = 0.2  # a colour-shifted copy is drawn less often than a concept
 NO_CAPTION = 0.1  # of the captions are dropped, for classifier-free guidance
 
 

@@ -16,7 +16,7 @@ from training.progress import Stop
 from training.samples import Samples
 from training.trainee import Trainee
 
-BATCH = 64
+BATCH = 32
 LEARNING_RATE = 2e-3
 NAME_WEIGHT = 0.2
 DECAY = 0.98

@@ -16,6 +16,8 @@ from training.trainee import Trainee
 
 KL_WEIGHT = 2e-4  # of the mean squared error's scale; keeps latents near a normal distribution
 EDGE_WEIGHT = 0.5
+COLOUR_WEIGHT = 4.0  # without it, all hues of one brightness look alike for a thousand steps
+LATENT_PIXEL = 8  # pixels of the picture a side
 DECAY = 0.995
 
 
@@ -39,7 +41,7 @@ def to_tensor(pixels: np.ndarray) -> torch.Tensor:
 
 
 def loss(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
-    """Absolute and squared error, the same of the picture's gradients, and a little KL."""
+    """Errors of pixels, of edges and of the mean colour at each latent pixel, and a little KL."""
     posterior = vae.encode(pictures).latent_dist
     made = vae.decode(posterior.sample()).sample
     kl = posterior.kl().mean() / posterior.mean[0].numel()
@@ -47,6 +49,8 @@ def loss(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
     for dim in (2, 3):
         edges = made.diff(dim=dim) - pictures.diff(dim=dim)
         total = total + EDGE_WEIGHT * edges.abs().mean()
+    colours = functional.avg_pool2d(made - pictures, LATENT_PIXEL)
+    total = total + COLOUR_WEIGHT * (colours.abs().mean() + colours.square().mean())
     return torch.add(total, kl, alpha=KL_WEIGHT)
 
 
