@@ -6,14 +6,12 @@ A token is the time it ends and an HMAC over that time and the job's id, in base
 import base64
 import binascii
 import hmac
-import secrets
 import time
 
 import redis
 
-from shared.connections import store_errors
+from shared.store.link_secret import link_secret
 
-SECRET_KEY = "tessera:link_secret"  # noqa: S105 - a key's name, not a secret
 LIFE_SECONDS = 3600
 MAC_BYTES = 16
 
@@ -21,13 +19,16 @@ MAC_BYTES = 16
 class EventTokens:
     """Makes and checks tokens. Every gateway of one store has the same secret."""
 
-    def __init__(self, client: redis.Redis, configured: str | None) -> None:
+    def __init__(
+        self, client: redis.Redis, configured: str | None, life_seconds: int = LIFE_SECONDS
+    ) -> None:
         self._client = client
+        self._life_seconds = life_seconds
         self._secret = configured.encode() if configured is not None else None
 
     def issue(self, job_id: str) -> str:
         """A token for the events of that job."""
-        ends = (int(time.time()) + LIFE_SECONDS).to_bytes(4)
+        ends = (int(time.time()) + self._life_seconds).to_bytes(4)
         return base64.urlsafe_b64encode(ends + self._mac(job_id, ends)).decode().rstrip("=")
 
     def accepts(self, job_id: str, token: str) -> bool:
@@ -47,10 +48,5 @@ class EventTokens:
 
     def _shared_secret(self) -> bytes:
         if self._secret is None:
-            # The first gateway makes it, every other one reads what that one made.
-            with store_errors():
-                self._client.set(SECRET_KEY, secrets.token_hex(32), nx=True)
-                secret = self._client.get(SECRET_KEY)
-            assert isinstance(secret, str)
-            self._secret = secret.encode()
+            self._secret = link_secret(self._client).encode()
         return self._secret

@@ -80,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         redis.scratch.close()
 
     # The hub ends the streams; sse-starlette's own way ends those of every later server, too.
-    AppStatus.disable_automatic_graceful_drain()
+    AppStatus.enable_automatic_graceful_drain = False
     app = FastAPI(
         title="Tessera",
         description=openapi.DESCRIPTION,

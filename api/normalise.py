@@ -115,18 +115,22 @@ def _size_errors(request: GenerationRequest, limits: ModelLimits) -> list[FieldE
 
 def nearest_sides(side: int, max_side: int) -> tuple[int, ...]:
     """The legal sides next to `side`: itself alone where it is legal."""
-    largest = max_side - max_side % SIDE_MULTIPLE
-    below = min(max(side - side % SIDE_MULTIPLE, MIN_SIDE), largest)
-    above = min(max(below + SIDE_MULTIPLE, MIN_SIDE), largest)
+    largest = _floor(max_side)
+    below = min(max(_floor(side), MIN_SIDE), largest)
+    above = min(below + SIDE_MULTIPLE, largest)
     return (below,) if side <= below or below == above else (below, above)
 
 
 def nearest_area(width: int, height: int, max_pixels: int) -> tuple[int, int]:
-    """The largest legal size of about the same shape within `max_pixels`."""
+    """A legal size of about the same shape that has no more than `max_pixels`."""
     scale = (max_pixels / (width * height)) ** 0.5
-    narrow = max(MIN_SIDE, int(width * scale) // SIDE_MULTIPLE * SIDE_MULTIPLE)
-    low = min(max_pixels // narrow, int(height * scale)) // SIDE_MULTIPLE * SIDE_MULTIPLE
-    return narrow, max(MIN_SIDE, low)
+    short = max(MIN_SIDE, _floor(int(min(width, height) * scale)))
+    long = _floor(min(max(width, height), max_pixels // short))
+    return (short, long) if width <= height else (long, short)
+
+
+def _floor(side: int) -> int:
+    return side - side % SIDE_MULTIPLE
 
 
 def _sampler_errors(request: GenerationRequest, capability: SamplerCapability) -> list[FieldError]:

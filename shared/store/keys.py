@@ -8,6 +8,7 @@ LANES = "tessera:lanes"  # set: lanes ("model:priority") with waiting jobs
 QUEUE_COST = "tessera:queue:cost"  # hash: lane -> cost that waits in it
 WORKERS = "tessera:workers"  # set: ids of workers that announced themselves
 API_KEYS = "tessera:apikeys"  # set: ids of all API keys
+LINK_SECRET = "tessera:link_secret"  # noqa: S105 - string: signs the gateways' event links
 
 # Keys without a TTL, and what removes each. Everything else has a TTL.
 LASTING = {
@@ -20,6 +21,7 @@ LASTING = {
     r"tessera:workers": "ids; those without a record are dropped when the list is read",
     r"tessera:apikeys": "ids; those without a record are dropped when the list is read",
     r"tessera:apikey:\w+": "revoke",
+    r"tessera:link_secret": "nothing: the first gateway makes it, once",
 }
 
 

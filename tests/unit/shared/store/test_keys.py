@@ -4,6 +4,7 @@ import re
 
 from shared.store import keys
 from shared.store.keyring import Keyring
+from shared.store.link_secret import link_secret
 from tests.unit.shared.store.test_reading import make_worker
 from tests.unit.shared.store.world import STATES, World
 
@@ -18,6 +19,7 @@ def test_every_key_has_a_ttl_or_is_on_the_list(world: World) -> None:
     world.store.reap()
     world.store.announce_worker(make_worker("host-1"))
     Keyring(world.redis.durable).create("ada", {"jobs"})
+    link_secret(world.redis.durable)
     lasting = {key for key in world.raw.scan_iter() if world.raw.ttl(key) == -1}
     assert all(key.startswith("tessera:") for key in world.raw.scan_iter())
     used = set()
