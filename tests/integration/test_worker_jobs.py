@@ -1,33 +1,104 @@
 """A worker process on real servers: tickets in, pictures out."""
 
+import re
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from shared.connections import connect
 from shared.job import JobStatus
-from tests.harness import Processes, processes, tiny_models_file
+from shared.settings import RedisSettings, StorageSettings
+from tessera.local.ports import free_ports
+from tests.conftest import ValkeyServer
+from tests.harness import (
+    MODELS,
+    Processes,
+    in_mid_sampling,
+    processes,
+    tiny_models_file,
+    wait_until,
+)
+
+METRICS_PORT = free_ports(["metrics"])["metrics"]
 
 
 @pytest.fixture(scope="module")
-def running(valkey, storage_settings, tmp_path_factory) -> Iterator[Processes]:
+def running(
+    valkey: ValkeyServer,
+    storage_settings: StorageSettings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Processes]:
     """One worker for all tests of this module."""
-    from shared.settings import RedisSettings
-
     directory = tmp_path_factory.mktemp("worker")
     settings = RedisSettings(redis_url=valkey.url)
     pair = connect(settings, name="test")
     models_file = tiny_models_file(directory)
     with (
         processes(directory, pair, settings, storage_settings, models_file) as started,
-        started.worker(),
+        started.worker(metrics_port=METRICS_PORT),
     ):
         yield started
     pair.durable.close()
 
 
-def test_a_job_becomes_a_picture(running: Processes) -> None:
-    ids = running.submit(num_images=2)
-    running.wait_for(ids, JobStatus.SUCCEEDED, 30)
+def test_jobs_become_pictures_in_shared_ticks(running: Processes) -> None:
+    ids = [
+        *running.submit(3, num_images=2),
+        *running.submit(3, guidance_scale=1.0, steps=12, sampler="dpmpp_2m"),
+        *running.submit(2, output={"format": "jpeg"}, sampler="euler_a"),
+    ]
+    running.wait_for(ids, JobStatus.SUCCEEDED, 60)
     running.check_invariants(ids)
-    print(running.jobs(ids))
+    text = metrics()
+    rows = [float(value) for value in re.findall(r"tessera_batch_rows_(?:sum|count) (\S+)", text)]
+    assert len(rows) == 2
+    assert max(rows) > 2 * min(rows), "ticks were shared by more than one guided sample"
+    assert 'tessera_jobs_finished_total{model="tiny",status="succeeded"} 8.0' in text
+    assert 'tessera_model_loaded{model="tiny"} 1.0' in text
+
+
+def metrics() -> str:
+    """What Prometheus would read."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics") as answer:
+        return str(answer.read().decode())
+
+
+def test_a_running_job_is_cancelled_at_once(running: Processes) -> None:
+    (job_id,) = running.submit(1, steps=150, num_images=8)
+    wait_until(lambda: running.statuses([job_id])[JobStatus.RUNNING] == 1, 30, "running")
+    running.store.cancel(job_id)
+    (after,) = running.submit(1)
+    running.wait_for([after], JobStatus.SUCCEEDED, 30)
+    running.check_invariants([job_id, after])
+
+
+def test_rq_shows_the_worker_and_what_it_does(running: Processes) -> None:
+    (worker,) = running.ready_workers()
+    (job_id,) = running.submit(1, steps=150, guidance_scale=1.0)
+    wait_until(lambda: in_mid_sampling(running, [job_id]), 30, "sampling")
+    rq = Path(sys.executable).parent / "rq"
+    command = [rq, "info", "--url", running.environment["TESSERA_REDIS_URL"], "--raw"]
+    info = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert re.search(rf"worker {worker} .*\bbusy\b", info), info
+    assert "queue tiny:normal 0" in info
+    running.wait_for([job_id], JobStatus.SUCCEEDED, 60)
+
+
+def test_a_worker_with_a_broken_model_says_so_and_ends(running: Processes, tmp_path: Path) -> None:
+    models_file = tmp_path / "models.toml"
+    models_file.write_text(MODELS)
+    run = subprocess.run(
+        [sys.executable, "-m", "worker"],
+        env={**running.environment, "TESSERA_MODELS_FILE": str(models_file)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 2
+    assert "tessera worker: model tiny" in run.stderr
+    assert "Traceback" not in run.stderr

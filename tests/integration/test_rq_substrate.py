@@ -1,0 +1,152 @@
+"""What we lean on in RQ, and what our workers leave there: each behaviour pinned by a test."""
+
+import re
+
+import pytest
+from rq import Queue
+from rq.exceptions import DequeueTimeout
+from rq.job import Job, JobStatus
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
+from rq.utils import now
+
+from shared.queue import TicketQueue, connect_rq, open_queue
+from shared.request import PRIORITIES, Priority
+from shared.rq_workers import PRESENCE_SECONDS, RegisteredWorker, bury, bury_all_but
+from tests.harness import RQ_LASTING
+
+NAME = "tessera-test-1"
+
+
+@pytest.fixture
+def connection(redis_settings):
+    connection = connect_rq(redis_settings, name="test")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def queues(connection):
+    return [open_queue(connection, "tiny", priority) for priority in PRIORITIES]
+
+
+@pytest.fixture
+def tickets(redis_settings):
+    tickets = TicketQueue(redis_settings)
+    yield tickets
+    tickets.close()
+
+
+@pytest.fixture
+def worker(connection, queues):
+    worker = RegisteredWorker(queues, name=NAME, connection=connection, prepare_for_work=False)
+    worker.hostname, worker.pid = "here", 1
+    worker.renew()
+    return worker
+
+
+def take(connection, queues, timeout=1):
+    return Queue.dequeue_any(queues, timeout, connection, serializer=JSONSerializer)
+
+
+def lasting(connection):
+    return {key.decode() for key in connection.keys("*") if connection.ttl(key) == -1}
+
+
+def test_the_pool_keeps_its_short_timeout(worker, connection):
+    assert connection.connection_pool.connection_kwargs["socket_timeout"] <= 5
+
+
+def test_lanes_are_served_in_order(connection, queues, tickets):
+    tickets.send("tiny", Priority.LOW)
+    tickets.send("tiny", Priority.HIGH)
+    order = [take(connection, queues)[1].name for _ in range(2)]
+    assert order == ["tiny:high", "tiny:low"]
+    with pytest.raises(DequeueTimeout):
+        take(connection, queues)
+
+
+def test_two_names_of_one_queue_are_popped_not_moved(connection, queues, tickets):
+    tickets.send("tiny", Priority.HIGH)
+    assert take(connection, queues[:1] * 2, None) is not None
+    assert take(connection, queues[:1] * 2, None) is None
+    assert not connection.keys("*intermediate*")
+
+
+def test_many_executions_at_once_and_none_left(worker, connection, queues, tickets):
+    tickets.send("tiny", Priority.NORMAL, 3)
+    taken = [take(connection, queues) for _ in range(3)]
+    executions = []
+    for job, _ in taken:
+        job.started_at = now()
+        executions.append(worker.prepare_execution(job))
+    assert len(worker.executions) == 3
+    assert worker.current_execution_count == 3
+    worker.renew()
+    for (job, queue), execution in zip(taken, executions, strict=True):
+        job.ended_at = now()
+        worker.handle_job_success(job, queue, queue.started_job_registry, execution)
+    assert worker.executions == {}
+    assert worker.successful_job_count == 0  # counted in Redis, not here
+    assert connection.hget(worker.key, "successful_job_count") == b"3"
+    assert lasting(connection) == {"rq:queues", "rq:workers"} | {
+        f"rq:workers:{queue.name}" for queue in queues
+    }
+
+
+def test_a_read_of_the_registry_fails_no_ticket(worker, connection, queues, tickets):
+    """RQ takes a job for abandoned only while its status is `started`, which we never set."""
+    tickets.send("tiny", Priority.NORMAL)
+    job, queue = take(connection, queues)
+    worker.prepare_execution(job)
+    StartedJobRegistry(queue.name, connection).cleanup(timestamp=2**40)
+    assert FailedJobRegistry(queue.name, connection).get_job_count(cleanup=False) == 0
+    assert Job.fetch(job.id, connection, JSONSerializer).get_status() is JobStatus.QUEUED
+
+
+def test_a_worker_is_known_for_half_a_minute(worker, connection):
+    assert 0 < connection.ttl(worker.key) <= PRESENCE_SECONDS
+    assert [known.name for known in RegisteredWorker.all(connection)] == [NAME]
+
+
+def test_a_forgotten_worker_registers_again(worker, connection):
+    connection.flushall()
+    worker.renew()
+    assert [known.name for known in RegisteredWorker.all(connection)] == [NAME]
+    worker.register_death()
+    worker.renew()
+    assert [known.name for known in RegisteredWorker.all(connection)] == [NAME]
+
+
+def test_a_dead_worker_is_buried_with_its_tickets(worker, connection, queues, tickets):
+    tickets.send("tiny", Priority.NORMAL)
+    job, queue = take(connection, queues)
+    worker.prepare_execution(job)
+    bury(connection, NAME)
+    bury(connection, NAME)
+    assert RegisteredWorker.all(connection) == []
+    assert connection.zcard(queue.started_job_registry.key) == 0
+    assert not connection.keys("rq:job:*") + connection.keys("rq:execution*")
+
+
+def test_only_our_silent_workers_are_buried(worker, connection, queues):
+    foreign = RegisteredWorker(
+        queues, name="somebody", connection=connection, prepare_for_work=False
+    )
+    foreign.hostname, foreign.pid = "there", 2
+    foreign.renew()
+    assert bury_all_but(connection, {NAME}, ["tiny"]) == []
+    assert bury_all_but(connection, set(), ["tiny"]) == [NAME]
+    assert [known.name for known in RegisteredWorker.all(connection)] == ["somebody"]
+
+
+def test_what_an_expired_worker_left_is_dropped(worker, connection):
+    connection.delete(worker.key)
+    bury_all_but(connection, set(), ["tiny"])
+    assert lasting(connection) <= {"rq:queues"}
+
+
+def test_the_documented_keys_are_the_lasting_ones(worker, connection, tickets):
+    tickets.send("tiny", Priority.LOW)
+    for key in lasting(connection) - {"rq:queue:tiny:low"}:
+        assert any(re.fullmatch(pattern, key) for pattern in RQ_LASTING), key

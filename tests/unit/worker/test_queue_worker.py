@@ -1,0 +1,128 @@
+"""Tickets become attempts; what is no ticket of ours is refused, and slots are respected."""
+
+import threading
+
+import pytest
+from rq import Queue
+
+from shared.job import JobStatus
+from shared.queue import TicketQueue, connect_rq, open_queue
+from shared.request import Priority
+from tests.harness import wait_until
+from worker.attempts import Attempts
+from worker.queue_worker import QueueWorker
+
+WORKER_ID = "tessera-test-1"
+HIGH_SLOTS = 1
+
+
+@pytest.fixture
+def connection(redis_settings):
+    connection = connect_rq(redis_settings, name="test")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def tickets(redis_settings):
+    tickets = TicketQueue(redis_settings)
+    yield tickets
+    tickets.close()
+
+
+class Work:
+    """Holds every attempt until it is let go."""
+
+    def __init__(self):
+        self.begun = []
+        self.go = threading.Event()
+
+    def __call__(self, attempt):
+        self.begun.append(attempt)
+        assert self.go.wait(30)
+
+
+@pytest.fixture
+def work():
+    return Work()
+
+
+@pytest.fixture
+def attempts():
+    return Attempts(3, lambda job_id: None)
+
+
+@pytest.fixture
+def queue_worker(store, connection, attempts, work):
+    """Runs on a thread; a process of ours has it on the main thread."""
+    worker = QueueWorker(
+        WORKER_ID, ["tiny"], HIGH_SLOTS, connection, store, attempts, work, lambda: True
+    )
+    thread = threading.Thread(target=worker.run)
+    worker.ledger.start()
+    thread.start()
+    yield worker
+    work.go.set()
+    worker.request_stop()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert attempts.wait_until_empty(10)
+    worker.ledger.close(10)
+
+
+def keys_of_jobs(connection):
+    return connection.keys("rq:*job*") + connection.keys("rq:execution*")
+
+
+def test_a_ticket_lets_a_job_be_claimed(queue_worker, work, submit, store, tickets, connection):
+    job_id = submit()
+    tickets.send("tiny", Priority.NORMAL)
+    wait_until(lambda: len(work.begun) == 1, 10)
+    assert work.begun[0].job.id == job_id
+    assert store.get(job_id).status is JobStatus.RUNNING
+    wait_until(lambda: connection.zcard("rq:wip:tiny:normal") == 1, 10)
+    work.go.set()
+    wait_until(lambda: not keys_of_jobs(connection), 10, "RQ's books closed")
+    assert connection.zcard("rq:wip:tiny:normal") == 0
+
+
+def test_stale_tickets_are_used_up(queue_worker, work, tickets, connection):
+    tickets.send("tiny", Priority.LOW, 3)
+    wait_until(lambda: not keys_of_jobs(connection), 10)
+    assert work.begun == []
+
+
+def test_a_foreign_task_is_not_even_imported(queue_worker, work, submit, connection, tmp_path):
+    submit()
+    canary = tmp_path / "canary"
+    queue = open_queue(connection, "tiny", Priority.NORMAL)
+    queue.enqueue("os.mkdir", str(canary), result_ttl=0)
+    Queue(queue.name, connection=connection).enqueue("os.mkdir", str(canary))  # pickled
+    wait_until(lambda: queue.count == 0, 10)
+    wait_until(lambda: not connection.keys("rq:job:*"), 10, "refused tasks deleted")
+    assert work.begun == []
+    assert not canary.exists()
+
+
+def test_the_last_slots_are_for_high_priority(queue_worker, work, submit, tickets, attempts):
+    for _ in range(3):
+        submit()
+    tickets.send("tiny", Priority.NORMAL, 3)
+    wait_until(lambda: len(work.begun) == 2, 10)
+    urgent = submit(priority=Priority.HIGH)
+    tickets.send("tiny", Priority.HIGH)
+    wait_until(lambda: len(work.begun) == 3, 10)
+    assert work.begun[2].job.id == urgent
+    assert attempts.free == 0
+    work.go.set()
+    wait_until(lambda: len(work.begun) == 4, 10, "the third ordinary job")
+
+
+def test_an_unhealthy_worker_takes_nothing(store, connection, attempts, work, submit, tickets):
+    submit()
+    tickets.send("tiny", Priority.NORMAL)
+    worker = QueueWorker(
+        WORKER_ID, ["tiny"], HIGH_SLOTS, connection, store, attempts, work, lambda: False
+    )
+    worker.run()
+    assert work.begun == []
