@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 
 from api.settings import AuthMode
@@ -56,10 +55,6 @@ class Authenticator:
             self._trusted.clear()
         self._trusted[digest] = (now + TRUST_SECONDS, caller)
         return caller
-
-
-# Only tells OpenAPI of the scheme; Authenticator reads the header.
-bearer = HTTPBearer(auto_error=False, bearerFormat="tsk_...", description="An API key.")
 
 
 async def authenticate(request: Request) -> Caller:

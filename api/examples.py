@@ -171,7 +171,15 @@ CANCEL_RESPONSES: Responses = {200: _json("The job, ended.", CANCELED), **PROBLE
 LIST_RESPONSES: Responses = {200: _json("A page of jobs.", _list(SUCCEEDED, JOB_ID)), **PROBLEMS}
 MODEL_RESPONSES: Responses = {200: _json("All models.", _list(MODEL)), **PROBLEMS}
 SAMPLER_RESPONSES: Responses = {200: _json("All samplers.", _list(SAMPLER)), **PROBLEMS}
+LIVE_RESPONSES: Responses = {200: _json("Alive.", {"status": "ok"})}
 READY_RESPONSES: Responses = {200: _json("Ready.", {"status": "ok"}), **PROBLEMS}
+MEANING = {
+    "code": "queue_full",
+    "status": 429,
+    "retryable": True,
+    "meaning": "The system has as much queued as it takes.",
+}
+PROBLEM_RESPONSES: Responses = {200: _json("What it means.", MEANING), **PROBLEMS}
 EVENT_RESPONSES: Responses = {
     200: {"description": "The events.", "content": {"text/event-stream": {"example": EVENTS}}},
     204: {"description": "The job has ended, and the client has its last event."},
@@ -202,6 +210,7 @@ def _body(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
     return {"required": True, "content": content}
 
 
+PUBLIC: dict[str, Any] = {"security": []}  # calls that need no key
 CANCEL_EXTRA = {"requestBody": _body(CancelBody, {"ids": [JOB_ID]})}
 SUBMIT_EXTRA: dict[str, Any] = {
     "requestBody": _body(JobBody, SUBMISSION),
@@ -210,5 +219,4 @@ SUBMIT_EXTRA: dict[str, Any] = {
         _header("Prefer", "Answer when the job has ended, or after N <= 60 s.", "wait=30"),
         _header("Accept", "While waiting: answer the first picture itself.", "image/png"),
     ],
-    "security": [{"HTTPBearer": []}],
 }

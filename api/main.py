@@ -18,7 +18,7 @@ from api.fleet import Fleet
 from api.metrics import GatewayMetrics
 from api.readiness import Readiness
 from api.render import Renderer
-from api.routes import catalog, events, health, images, jobs, submit
+from api.routes import catalog, events, health, images, jobs, problem_types, submit
 from api.services import Services
 from api.settings import AuthMode, Settings
 from api.submission import Submission
@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     objects = ObjectStore(settings.storage)
     queue = TicketQueue(settings.redis)
     tickets = TicketSender(queue, metrics)
-    readiness = Readiness(store, objects)
+    readiness = Readiness(redis, store, objects)
     hub = EventHub(settings.redis)
     fleet = Fleet(store)
     secret = settings.gateway.link_secret
@@ -88,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for routes in (submit, events, images, jobs, catalog, health):
+    for routes in (submit, events, images, jobs, catalog, problem_types, health):
         app.include_router(routes.router)
     if settings.gateway.auth is AuthMode.OPEN:
         app.add_middleware(OpenModeFence)

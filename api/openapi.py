@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with the bodies that routes read by themselves."""
+"""The OpenAPI document: FastAPI's, with API keys and the bodies that routes read by themselves."""
 
 from typing import Any
 
@@ -14,16 +14,19 @@ Every error is a problem (RFC 9457). Send an API key as `Authorization: Bearer t
 
 
 def install(app: FastAPI) -> None:
-    """Make `app.openapi()` tell of those bodies, too."""
+    """Complete what `app.openapi()` tells."""
     generate = app.openapi
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schemas = generate()["components"]["schemas"]
+            found = generate()
+            schemas = found["components"]["schemas"]
             for model in (JobBody, CancelBody):
                 body = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(body.pop("$defs", {}))
                 schemas[model.__name__] = body
+            found["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            found["security"] = [{"key": []}]
         assert app.openapi_schema is not None
         return app.openapi_schema
 

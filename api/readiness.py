@@ -4,9 +4,17 @@ import logging
 import threading
 import time
 
-from shared.errors import NotFound, NotReady, StorageUnavailable
+from shared.connections import RedisPair
+from shared.errors import (
+    ConfigurationError,
+    NotFound,
+    NotReady,
+    StorageUnavailable,
+    StoreUnavailable,
+)
 from shared.objects import ObjectStore
 from shared.store.job_store import JobStore
+from shared.store.server import check_servers
 
 CHECK_SECONDS = 1.0
 STALE_SECONDS = 5.0  # a check that hangs this long counts as a refusal
@@ -17,7 +25,9 @@ logger = logging.getLogger(__name__)
 class Readiness:
     """The newest answer of both servers."""
 
-    def __init__(self, store: JobStore, objects: ObjectStore) -> None:
+    def __init__(self, redis: RedisPair, store: JobStore, objects: ObjectStore) -> None:
+        self._redis = redis
+        self._suitable = False  # until the servers have been looked at, once
         self._store = store
         self._objects = objects
         self._problem: NotReady | None = NotReady("the gateway is starting")
@@ -50,10 +60,15 @@ class Readiness:
     def _check(self) -> None:
         problem: NotReady | None = None
         try:
+            if not self._suitable:
+                check_servers(self._redis)
+                self._suitable = True
             self._store.ping()
             self._objects.check()
         except NotReady as error:
             problem = error
+        except ConfigurationError as error:
+            problem = StoreUnavailable(error.detail)
         except NotFound:
             problem = StorageUnavailable("the bucket does not exist")
         if (problem is None) != (self._problem is None):

@@ -93,6 +93,15 @@ class SamplerAnswer(_Answer):
     uses_eta: bool
 
 
+class ProblemMeaning(_Answer):
+    """One kind of problem."""
+
+    code: str
+    status: int
+    retryable: bool
+    meaning: str
+
+
 Item = TypeVar("Item")
 
 

@@ -2,19 +2,19 @@
 
 from fastapi import APIRouter
 
-from api.examples import READY_RESPONSES
+from api.examples import LIVE_RESPONSES, PUBLIC, READY_RESPONSES
 from api.services import Context
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/livez")
+@router.get("/livez", responses=LIVE_RESPONSES, openapi_extra=PUBLIC)
 async def livez() -> dict[str, str]:
     """Tell that the process serves; asks nobody else."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses=READY_RESPONSES)
+@router.get("/readyz", responses=READY_RESPONSES, openapi_extra=PUBLIC)
 async def readyz(context: Context) -> dict[str, str]:
     """Tell whether a job can be taken; 503 says why not."""
     context.readiness.require()
