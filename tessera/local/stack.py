@@ -84,6 +84,7 @@ class Stack:
         Raises:
             StackError: a part does not start, or a signal came.
         """
+        remove_description(self._directory)  # a killed stack's
         credentials = self._directory.credentials()
         self._say("starting valkey and seaweedfs")
         self._start_servers(*credentials)

@@ -1,0 +1,71 @@
+"""The deployment files name what exists: sources, extras, settings."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from api.settings import GatewaySettings
+from shared.settings import (
+    JobSettings,
+    LogSettings,
+    MetricsSettings,
+    ModelSettings,
+    RedisSettings,
+    StorageSettings,
+)
+from tessera.local.environment import PROCESSES, StackAddresses, process_environment
+from worker.settings import WorkerSettings
+
+ROOT = Path(__file__).parents[3]
+SETTINGS = (
+    GatewaySettings,
+    JobSettings,
+    LogSettings,
+    MetricsSettings,
+    ModelSettings,
+    RedisSettings,
+    StorageSettings,
+    WorkerSettings,
+)
+KNOWN = {f"TESSERA_{name.upper()}" for settings in SETTINGS for name in settings.model_fields}
+
+
+def dockerfile_lines(instruction: str) -> list[list[str]]:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    return [line.split()[1:] for line in lines if line.startswith(f"{instruction} ")]
+
+
+def test_what_the_images_copy_is_there_and_not_ignored():
+    kept = set((ROOT / ".dockerignore").read_text().splitlines())
+    for *sources, _ in dockerfile_lines("COPY"):
+        for source in sources:
+            assert (ROOT / source).exists()
+            assert f"!{source.split('/')[0]}" in kept
+
+
+def test_the_images_install_extras_that_exist():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    installed = re.findall(r"'\.\[([a-z,]+)\]'", (ROOT / "Dockerfile").read_text())
+    assert [set(names.split(",")) <= set(extras) for names in installed] == [True, True]
+
+
+def test_every_setting_of_the_compose_file_is_one_of_ours():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for name in ("gateway", "keeper", "worker", "worker-cpu"):
+        assert set(services[name]["environment"]) <= KNOWN
+
+
+def test_every_setting_of_the_local_stack_is_one_of_ours():
+    addresses = StackAddresses(8080, 6379, {"s3": 8333}, dict.fromkeys(PROCESSES, 9100))
+    for process in PROCESSES:
+        assert set(process_environment(process, addresses, ("key", "secret"), {})) <= KNOWN
+
+
+def test_redis_keeps_every_write_and_never_evicts():
+    redis = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]
+    for option in ("--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction"):
+        assert option in redis["command"]
