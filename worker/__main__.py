@@ -1,5 +1,6 @@
 """`python -m worker`: a supervisor and its GPU process, configured by `TESSERA_*`."""
 
+import os
 import sys
 
 from shared.errors import ConfigurationError
@@ -15,6 +16,8 @@ def main() -> int:
         print(f"tessera worker: {error.detail}", file=sys.stderr)  # noqa: T201 for whoever started it
         return 2
     configure_logging("worker", settings.log)
+    # Libraries that ask for CUDA while they are imported would else make it unusable after a fork.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 
     from worker.supervisor import Supervisor  # seconds, and not for a wrong setting
 

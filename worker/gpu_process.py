@@ -7,6 +7,7 @@ import threading
 
 from shared.errors import ConfigurationError, StoreUnavailable
 from worker.flight_record import FlightRecord
+from worker.metrics import Inheritance
 from worker.runtime import build
 from worker.settings import Settings
 
@@ -17,7 +18,7 @@ DEFECT = 70
 
 
 def live(
-    settings: Settings, worker_id: str, record: FlightRecord, reaped: int, lifeline: int
+    settings: Settings, worker_id: str, record: FlightRecord, past: Inheritance, lifeline: int
 ) -> int:
     """Work until told to stop; the exit status.
 
@@ -25,7 +26,7 @@ def live(
     the supervisor dies, however it dies.
     """
     try:
-        runtime = build(settings, worker_id, record, reaped)
+        runtime = build(settings, worker_id, record, past)
     except ConfigurationError as error:
         print(f"tessera worker: {error.detail}", file=sys.stderr)  # noqa: T201 for whoever started it
         return MISCONFIGURED

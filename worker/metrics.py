@@ -1,7 +1,13 @@
-"""The worker's metrics: what the engine did, what became of jobs, and where their time went."""
+"""The worker's metrics: what the engine did, what became of jobs, where their time went."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections import Counter
+from dataclasses import dataclass, field
 
+import prometheus_client as prometheus
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+
+from shared.errors import WorkerLost
+from shared.job import JobStatus
 from worker.engine.engine import TickReport
 
 # Seconds; from a small model's tick on a fast card to a large one's on a CPU.
@@ -9,6 +15,17 @@ TICK_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 STAGE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 JOB_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 ROW_BUCKETS = (1, 2, 4, 6, 8, 12, 16, 24, 32)
+
+
+@dataclass
+class Inheritance:
+    """What became of the jobs of earlier GPU processes, counted by the supervisor.
+
+    It has no metrics port of its own, so the living process tells.
+    """
+
+    leases_reaped: int = 0
+    jobs_lost: Counter[str] = field(default_factory=Counter)  # failed jobs by model
 
 
 class WorkerMetrics:
@@ -33,8 +50,8 @@ class WorkerMetrics:
             "Share of the last seconds that the engine spent in ticks.",
             registry=registry,
         )
-        self.images = Counter("tessera_images", "Pictures stored.", registry=registry)
-        self.image_steps = Counter(
+        self.images = prometheus.Counter("tessera_images", "Pictures stored.", registry=registry)
+        self.image_steps = prometheus.Counter(
             "tessera_image_steps", "Steps done, counted for each image.", registry=registry
         )
         self.stage_seconds = Histogram(
@@ -56,16 +73,16 @@ class WorkerMetrics:
             buckets=JOB_BUCKETS,
             registry=registry,
         )
-        self.jobs_finished = Counter(
+        self.jobs_finished = prometheus.Counter(
             "tessera_jobs_finished",
             "Jobs that this process brought to their end.",
             ["model", "status"],
             registry=registry,
         )
-        self.job_errors = Counter(
+        self.job_errors = prometheus.Counter(
             "tessera_job_errors", "Attempts that failed, by code.", ["code"], registry=registry
         )
-        self.leases_reaped = Counter(
+        self.leases_reaped = prometheus.Counter(
             "tessera_leases_reaped",
             "Leases taken from workers that are gone.",
             ["reason"],
@@ -90,3 +107,10 @@ class WorkerMetrics:
         self.batch_rows.observe(report.rows)
         self.image_steps.inc(report.samples)
         self.busy_seconds += report.seconds
+
+    def inherit(self, inheritance: Inheritance) -> None:
+        """Count what the supervisor has counted so far."""
+        self.leases_reaped.labels("worker_died").inc(inheritance.leases_reaped)
+        for model, jobs in inheritance.jobs_lost.items():
+            self.jobs_finished.labels(model, JobStatus.FAILED).inc(jobs)
+            self.job_errors.labels(WorkerLost.code).inc(jobs)

@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.catalog import load_catalog
@@ -25,7 +26,7 @@ from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine
 from worker.engine.stepper import Stepper
 from worker.flight_record import FlightRecord
-from worker.metrics import WorkerMetrics
+from worker.metrics import Inheritance, WorkerMetrics
 from worker.models.device import Attention, DeviceSettings, Precision
 from worker.models.load import load_model
 from worker.models.resident import ResidentModel
@@ -54,7 +55,7 @@ class WorkerIdentity:
         self, worker_id: str, models: tuple[str, ...], max_rows: Callable[[], int]
     ) -> None:
         self.state = WorkerState.STARTING
-        self._id = worker_id
+        self.worker_id = worker_id
         self._models = models
         self._max_rows = max_rows
         self._started_at = time.time()
@@ -62,7 +63,7 @@ class WorkerIdentity:
     def record(self) -> WorkerRecord:
         """The record of this moment."""
         return WorkerRecord(
-            id=self._id,
+            id=self.worker_id,
             host=socket.gethostname(),
             models=self._models,
             max_rows=self._max_rows(),
@@ -136,6 +137,8 @@ class Runtime:
             self.attempts.wait_until_empty(RELEASE_SECONDS)
         self.control.stop()
         self.pulse.stop()
+        with suppress(StoreUnavailable):
+            self.store.forget_worker(self.identity.worker_id)
         self.queue_worker.ledger.close(LEDGER_SECONDS)
         self.engine.stop()
         for model in self.models.values():
@@ -147,10 +150,8 @@ class Runtime:
             self.attempts.end(attempt.attempt_id, Ending.RELEASED)
 
 
-def build(settings: Settings, worker_id: str, record: FlightRecord, reaped: int) -> Runtime:
+def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheritance) -> Runtime:
     """Make a GPU process' parts; the models are loaded, nothing runs yet.
-
-    `reaped` is how many leases the supervisor has taken back from this process' predecessors.
 
     Raises:
         ConfigurationError: a model, the device, a server or a port is not what it should be.
@@ -158,7 +159,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, reaped: int)
     """
     registry = new_registry("worker")
     metrics = WorkerMetrics(registry)
-    metrics.leases_reaped.labels("worker_died").inc(reaped)
+    metrics.inherit(past)
     metrics.slots.set(settings.worker.slots)
     metrics_server = serve_metrics(settings.metrics, registry)
     redis_pair = connect(settings.redis, name=worker_id)

@@ -13,6 +13,7 @@ from shared.rq_workers import bury
 from shared.store.job_store import JobStore
 from worker import gpu_process, runtime
 from worker.flight_record import FlightRecord
+from worker.metrics import Inheritance
 from worker.settings import Settings, new_worker_id
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Supervisor:
         self._stopping = False
         self._lifeline = -1
         self._pause = 0.0
-        self._reaped = 0
+        self._past = Inheritance()
 
     def run(self) -> int:
         """Keep a GPU process alive until SIGTERM or SIGINT; the exit status."""
@@ -70,7 +71,7 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
         status = gpu_process.DEFECT
         try:
-            status = gpu_process.live(self._settings, worker_id, record, self._reaped, reading)
+            status = gpu_process.live(self._settings, worker_id, record, self._past, reading)
         except Exception:  # the child must not go on in the parent's code
             log.exception("the GPU process failed")
         finally:
@@ -106,7 +107,9 @@ class Supervisor:
         store = JobStore(pair, self._settings.jobs)
         reaped = store.reap(worker_id=worker_id, blamed=record.blamed())
         store.forget_worker(worker_id)
-        self._reaped += len(reaped.requeued) + len(reaped.failed)
+        self._past.leases_reaped += len(reaped.requeued) + len(reaped.failed)
+        records = (store.get(job_id) for job_id in reaped.failed)
+        self._past.jobs_lost.update(job.request.model for job in records if job is not None)
         log.warning(
             "took the dead process' jobs back",
             extra={"requeued": reaped.requeued, "failed": reaped.failed},

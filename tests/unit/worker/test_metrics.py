@@ -5,11 +5,21 @@ from prometheus_client import CollectorRegistry, generate_latest
 from worker.engine.engine import TickReport
 from worker.metrics import WorkerMetrics
 
-NAMES = """
-step_duration_seconds batch_rows engine_busy_ratio images_total image_steps_total
-stage_duration_seconds job_queue_seconds job_duration_seconds jobs_finished_total
-job_errors_total leases_reaped_total model_load_seconds model_loaded
-""".split()
+NAMES = (
+    "step_duration_seconds",
+    "batch_rows",
+    "engine_busy_ratio",
+    "images_total",
+    "image_steps_total",
+    "stage_duration_seconds",
+    "job_queue_seconds",
+    "job_duration_seconds",
+    "jobs_finished_total",
+    "job_errors_total",
+    "leases_reaped_total",
+    "model_load_seconds",
+    "model_loaded",
+)
 
 
 def test_every_name_is_there():
