@@ -1,0 +1,66 @@
+"""The whole line without load: what a picture costs besides its own stages."""
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import httpx2
+
+from tessera.local.stack import running_stack
+
+WARM_UP = 5
+JOBS = 60
+FSYNCS = 100
+STAGES = ("prepare_ms", "denoise_ms", "decode_ms", "encode_ms", "upload_ms")
+BODY = {"prompt": "a red apple", "steps": 4, "sampler": "euler", "seed": 7}
+
+
+def overhead_milliseconds(http: httpx2.Client) -> tuple[float, float]:
+    """One job, waited for: (wall, wall minus its stages) as its client sees it."""
+    start = time.perf_counter()
+    answer = http.post("/v1/jobs", json=BODY, headers={"Prefer": "wait=30"})
+    wall = (time.perf_counter() - start) * 1000
+    job = answer.raise_for_status().json()
+    assert job["status"] == "succeeded", job
+    return wall, wall - sum(job["timing"][stage] for stage in STAGES)
+
+
+def fsync_milliseconds(directory: Path) -> float:
+    """The median time of a small write that is on disk when it returns."""
+    times = []
+    with (directory / "fsync").open("wb", buffering=0) as file:
+        for _ in range(FSYNCS):
+            start = time.perf_counter()
+            file.write(b"x" * 512)
+            os.fsync(file.fileno())
+            times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)
+
+
+def run() -> dict[str, Any]:
+    """Start a stack of its own, send jobs one after the other, and say what was not a stage."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        fsync = fsync_milliseconds(root)
+        with (
+            running_stack(root / "data", None, os.environ, Event(), lambda line: None) as stack,
+            httpx2.Client(base_url=stack.url, timeout=60, trust_env=False) as http,
+        ):
+            measured = [overhead_milliseconds(http) for _ in range(WARM_UP + JOBS)][WARM_UP:]
+    overheads = [overhead for _, overhead in measured]
+    return {
+        "jobs": JOBS,
+        "wall_ms_p50": round(statistics.median(wall for wall, _ in measured), 1),
+        "overhead_ms_p50": round(statistics.median(overheads), 1),
+        "overhead_ms_p95": round(statistics.quantiles(overheads, n=20)[-1], 1),
+        "target_overhead_ms_p50": 40,
+        "fsync_ms_p50": round(fsync, 3),
+    }
+
+
+if __name__ == "__main__":
+    print(run())
