@@ -8,7 +8,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from training import tokenizer
 from training.config import Config
 
-LATENT_SIZE = 16  # rows and columns, 4 channels
+LATENT_PIXEL = 8  # pixels of the picture a side
 TEXT_HEADS = 4
 UNET_HEADS = 4
 
@@ -48,11 +48,11 @@ def text_encoder(config: Config) -> Any:
 def unet(config: Config) -> Any:
     """Two levels, 16x16 and 8x8; attention, to the picture and the text, on the lower one."""
     return UNet2DConditionModel(
-        sample_size=LATENT_SIZE,
+        sample_size=config.picture_size // LATENT_PIXEL,
         block_out_channels=tuple(config.denoiser.channels),
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        layers_per_block=2,
+        layers_per_block=config.denoiser.layers,
         cross_attention_dim=config.denoiser.text_width,
         attention_head_dim=UNET_HEADS,
         norm_num_groups=32,

@@ -28,11 +28,13 @@ class Vae(Section):
     crop: int
     crop_steps: int
     steps: int
+    decoder_steps: int
     learning_rate: float
 
 
 class Denoiser(Section):
     channels: list[int]
+    layers: int
     text_width: int
     text_layers: int
     batch: int

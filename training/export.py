@@ -15,6 +15,7 @@ from diffusers.utils import logging
 from training import architecture, checkpoint, tokenizer
 from training.command import add_common, run
 from training.config import Config
+from training.decoder import Decoder
 from training.errors import TrainingError
 
 SUMS = "SHA256SUMS"
@@ -31,6 +32,8 @@ def trained(config: Config, state: Path) -> dict[str, Any]:
         raise TrainingError(f"no trained model under {state}: run python -m training.train first")
     vae = architecture.autoencoder(config)
     checkpoint.load_weights(vae, vae_state["average"], vae_path)
+    if (polished := checkpoint.load(state / "decoder.pt")) is not None:
+        checkpoint.load_weights(Decoder(vae), polished["average"], state / "decoder.pt")
     vae.register_to_config(scaling_factor=1.0 / cached["std"])
     unet, text = architecture.unet(config), architecture.text_encoder(config)
     both = torch.nn.ModuleDict({"unet": unet, "text": text})

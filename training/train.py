@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from training import denoiser, export, text, vae
+from training import decoder, denoiser, export, text, vae
 from training.command import add_common, run
 from training.config import Config
 from training.progress import Stop
@@ -18,7 +18,7 @@ def main() -> None:
 
     def work(config: Config, state: Path) -> None:
         stop = Stop.after(arguments.minutes)
-        stages = (vae.train, text.train, denoiser.train)
+        stages = (vae.train, text.train, denoiser.train, decoder.train)
         if all(train(config, state, stop) for train in stages):
             export.write(export.pipeline(export.trained(config, state)), arguments.to)
             print(f"wrote {arguments.to}")

@@ -17,7 +17,6 @@ from training.trainee import Trainee
 KL_WEIGHT = 2e-4  # of the mean squared error's scale; keeps latents near a normal distribution
 EDGE_WEIGHT = 0.5
 COLOUR_WEIGHT = 4.0  # without it, all hues of one brightness look alike for a thousand steps
-LATENT_PIXEL = 8  # pixels of the picture a side
 DECAY = 0.995
 
 
@@ -41,17 +40,21 @@ def to_tensor(pixels: np.ndarray) -> torch.Tensor:
 
 
 def loss(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
-    """Errors of pixels, of edges and of the mean colour at each latent pixel, and a little KL."""
+    """The error of the pictures given back, and a little KL."""
     posterior = vae.encode(pictures).latent_dist
     made = vae.decode(posterior.sample()).sample
     kl = posterior.kl().mean() / posterior.mean[0].numel()
+    return torch.add(picture_loss(made, pictures), kl, alpha=KL_WEIGHT)
+
+
+def picture_loss(made: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
+    """Errors of pixels, of edges, and of the mean colour at each latent pixel."""
     total = functional.l1_loss(made, pictures) + functional.mse_loss(made, pictures)
     for dim in (2, 3):
         edges = made.diff(dim=dim) - pictures.diff(dim=dim)
         total = total + EDGE_WEIGHT * edges.abs().mean()
-    colours = functional.avg_pool2d(made - pictures, LATENT_PIXEL)
-    total = total + COLOUR_WEIGHT * (colours.abs().mean() + colours.square().mean())
-    return torch.add(total, kl, alpha=KL_WEIGHT)
+    colours = functional.avg_pool2d(made - pictures, architecture.LATENT_PIXEL)
+    return total + COLOUR_WEIGHT * (colours.abs().mean() + colours.square().mean())
 
 
 def train(config: Config, state: Path, stop: Stop) -> bool:

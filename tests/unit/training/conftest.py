@@ -47,7 +47,7 @@ def write_packages(folder: Path) -> None:
         path.write_text(json.dumps(content))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="package")
 def one_thread():
     """Toy tensors are not worth a second thread, least of all on a busy machine."""
     threads = torch.get_num_threads()
@@ -61,7 +61,7 @@ def config() -> Config:
     return Config.model_validate(
         {
             "seed": 7,
-            "picture_size": 128,
+            "picture_size": 64,
             "packages": {"@iconify-json/fluent-emoji-flat": "1", "emojibase-data": "1"},
             "styles": ["flat"],
             "concepts": 3,
@@ -75,13 +75,15 @@ def config() -> Config:
             "vae": {
                 "channels": [16, 16, 16, 16],
                 "batch": 1,
-                "crop": 64,
+                "crop": 32,
                 "crop_steps": 1,
                 "steps": 2,
+                "decoder_steps": 2,
                 "learning_rate": 1e-3,
             },
             "denoiser": {
                 "channels": [32, 32],
+                "layers": 1,
                 "text_width": 16,
                 "text_layers": 1,
                 "batch": 4,

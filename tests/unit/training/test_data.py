@@ -26,9 +26,9 @@ def test_a_third_of_the_colour_copies_is_held_out(state):
 
 def test_pictures_are_drawn_on_white(config, state):
     pixels = data.load(state).pixels
-    assert pixels.shape[1:] == (128, 128, 3)
+    assert pixels.shape[1:] == (64, 64, 3)
     assert (pixels[:, 0, 0] == 255).all()
-    np.testing.assert_array_equal(pixels[0, 64, 50], (0xE0, 0xA0, 0x20))
+    np.testing.assert_array_equal(pixels[0, 32, 25], (0xE0, 0xA0, 0x20))
 
 
 def test_the_tokenizer_is_clip_s_with_77_tokens_and_knows_chinese(state):

@@ -13,7 +13,7 @@ from diffusers import (
 )
 
 from training import config as configuration
-from training import controlnet, denoiser, export, lora, text, vae
+from training import controlnet, decoder, denoiser, export, lora, text, vae
 from training.command import run
 from training.errors import TrainingError
 from training.progress import Stop
@@ -22,7 +22,7 @@ from training.progress import Stop
 @pytest.fixture(scope="module")
 def model(config, state) -> Path:
     """A model folder, after a few steps of every stage."""
-    for stage in (vae, text, denoiser):
+    for stage in (vae, text, denoiser, decoder):
         assert stage.train(config, state, Stop())
     folder = state / "model"
     export.write(export.pipeline(export.trained(config, state)), folder)
@@ -47,7 +47,7 @@ def test_diffusers_loads_the_folder_unchanged(model):
     assert {part.dtype for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder)} == {
         torch.float32
     }
-    assert generate(pipeline).shape == (1, 128, 128, 3)
+    assert generate(pipeline).shape == (1, 64, 64, 3)
 
 
 def test_latents_have_unit_variance_after_scaling(model, state):
@@ -77,7 +77,7 @@ def test_the_controlnet_loads_beside_the_model(config, state, model):
     pipeline = StableDiffusionControlNetPipeline.from_pretrained(
         model, controlnet=ControlNetModel.from_pretrained(state / "canny")
     )
-    assert generate(pipeline, image=torch.zeros(1, 3, 128, 128)).shape == (1, 128, 128, 3)
+    assert generate(pipeline, image=torch.zeros(1, 3, 64, 64)).shape == (1, 64, 64, 3)
 
 
 def test_the_lora_loads_and_at_scale_zero_changes_nothing(config, state, model):

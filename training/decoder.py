@@ -1,0 +1,78 @@
+"""Polish of the autoencoder's decoder alone, so that cached latents and the denoiser stay valid."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from training import architecture, checkpoint, data, device, progress
+from training.command import add_common, run
+from training.config import Config
+from training.errors import TrainingError
+from training.progress import Stop
+from training.trainee import Trainee
+from training.vae import picture_loss, to_tensor
+
+NOISE = 0.05  # of the latents' variation: the denoiser's latents are not quite the encoder's
+DECAY = 0.995
+
+
+class Decoder(torch.nn.Module):
+    """The half of the autoencoder that makes pictures."""
+
+    def __init__(self, vae: Any) -> None:
+        super().__init__()
+        self.post_quant_conv = vae.post_quant_conv
+        self.decoder = vae.decoder
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        """Pictures `[n, 3, 128, 128]` in -1..1 of unscaled latents `[n, 4, 16, 16]`."""
+        pictures: torch.Tensor = self.decoder(self.post_quant_conv(latents))
+        return pictures
+
+
+def train(config: Config, state: Path, stop: Stop) -> bool:
+    """Train or resume; leaves `decoder.pt` under `state`, which the export prefers."""
+    machine = device.pick()
+    whole = data.load(state)
+    kept = np.flatnonzero([p.trained or p.held_out for p in whole.pictures])
+    cached = checkpoint.load(state / "latents.pt")
+    trained = checkpoint.load(state / "vae.pt")
+    if cached is None or trained is None:
+        raise TrainingError(f"no latents under {state}: train the VAE first")
+    vae = architecture.autoencoder(config)
+    checkpoint.load_weights(vae, trained["average"], state / "vae.pt")
+    trainee = Trainee(Decoder(vae), state / "decoder.pt", DECAY)
+
+    def loss_of(step: int) -> torch.Tensor:
+        rows = np.random.default_rng((config.seed, step)).choice(kept, config.vae.batch)
+        torch.manual_seed(config.seed + step)
+        latents = cached["latents"][rows]
+        latents = latents + NOISE * cached["std"] * torch.randn_like(latents)
+        pictures = to_tensor(whole.pixels[rows]).to(machine)
+        with device.autocast(machine):
+            return picture_loss(trainee.module(latents.to(machine)), pictures)
+
+    def rate_of(step: int) -> float:
+        return device.cosine(config.vae.learning_rate, step, config.vae.decoder_steps)
+
+    steps = config.vae.decoder_steps
+    return progress.train("decoder", trainee, steps, state, stop, loss_of, rate_of)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.decoder", description=__doc__)
+    add_common(parser)
+    parser.add_argument("--minutes", type=float, help="stop then, to be resumed later")
+    arguments = parser.parse_args()
+
+    def work(config: Config, state: Path) -> None:
+        train(config, state, Stop.after(arguments.minutes))
+
+    run(work, arguments)
+
+
+if __name__ == "__main__":
+    main()
