@@ -5,14 +5,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from worker.engine.rows import ROW_BUCKETS, padded_rows
+from worker.engine.rows import ROW_BUCKETS
 from worker.engine.sample import Sample
 from worker.engine.stepper import Tick
+from worker.models.company import Company
 from worker.models.denoising import Denoising
 from worker.models.device import Device, translated_device_errors
-from worker.models.text import stack_contexts
 from worker.models.ticks import begin_tick
 from worker.samplers.tables import COLUMNS, PLANES
 from worker.samplers.update import advance, guide
@@ -24,6 +23,7 @@ class DiffusionStepper:
     def __init__(self, unet: Any, device: Device) -> None:
         self._unet = unet
         self._device = device
+        self._company: Company | None = None
         # Warm-up lowers it to what is worth it.
         self.max_rows = ROW_BUCKETS[-1]
 
@@ -45,46 +45,29 @@ class DiffusionStepper:
 
     def _launch(self, samples: Sequence[Sample]) -> Tick:
         tick = begin_tick(self._device)
-        # Guided samples first, so that guidance is a matter of slices.
-        samples = sorted(samples, key=lambda sample: -sample.rows)
-        states: list[Denoising] = [sample.state for sample in samples]
-        negatives = [state.negative for state in states if state.negative is not None]
-        guided = len(negatives)
-        rows = padded_rows(len(samples) + guided, samples[0].key.kind)
-
-        planes = torch.stack([state.planes for state in states])
-        noise = torch.stack(
-            [
-                state.noise[state.noise_index[sample.tick]]
-                for sample, state in zip(samples, states, strict=True)
-            ]
-        )
-        lines = torch.stack(
-            [state.lines[sample.tick] for sample, state in zip(samples, states, strict=True)]
-        )
+        company = self._gather(samples)
+        count = len(samples)
+        lines = company.lines()
         guidance, timesteps, scales = lines[:, :3].unbind(1)
-        matrices = lines[:, 3:].view(-1, PLANES, COLUMNS)
+        matrices = lines[:count, 3:].view(-1, PLANES, COLUMNS)
 
-        latents = planes[:, 0] * scales.view(-1, 1, 1, 1)
-        contexts, mask = stack_contexts([*(state.context for state in states), *negatives])
+        latents = company.planes[:, 0].index_select(0, company.sample_of_row)
         output = self._unet(
-            _fill(torch.cat([latents, latents[:guided]]).to(self._device.dtype), rows),
-            _fill(torch.cat([timesteps, timesteps[:guided]]), rows),
-            encoder_hidden_states=_fill(contexts, rows),
-            encoder_attention_mask=None if mask is None else _fill(mask, rows),
+            (latents * scales.view(-1, 1, 1, 1)).to(self._device.dtype),
+            timesteps,
+            encoder_hidden_states=company.contexts,
+            encoder_attention_mask=company.mask,
             return_dict=False,
-        )[0]
-        output = output[: len(samples) + guided].float()
-        prediction = guide(output, guided, guidance[:guided])
-        planes = advance(planes, prediction, noise, matrices)
+        )[0].float()
+        negative = output.index_select(0, company.negative_row)
+        prediction = guide(output[:count], negative, guidance[:count])
+        planes = advance(company.planes, prediction, company.noise(), matrices)
 
-        finite = planes.isfinite().flatten(1).all(1)
-        for state, advanced in zip(states, planes, strict=True):
-            state.planes = advanced
-        tick.launched(samples, rows, finite)
+        company.advance(planes)
+        tick.launched(company.samples, company.rows, planes.isfinite().flatten(1).all(1))
         return tick
 
-
-def _fill(tensor: Tensor, rows: int) -> Tensor:
-    """Rows of zeros at the end, up to `rows`."""
-    return pad(tensor, (0, 0) * (tensor.dim() - 1) + (0, rows - tensor.shape[0]))
+    def _gather(self, samples: Sequence[Sample]) -> Company:
+        if self._company is None or self._company.samples != tuple(samples):
+            self._company = Company(samples, self._device)
+        return self._company

@@ -91,9 +91,7 @@ def stack_contexts(contexts: Sequence[Context]) -> tuple[Tensor, Tensor | None]:
     prompts of any length share a batch.
     """
     length = max(context.states.shape[0] for context in contexts)
-    states = torch.stack(
-        [context.states.repeat(length // context.states.shape[0], 1) for context in contexts]
-    )
+    states = torch.stack([_repeated(context.states, length) for context in contexts])
     if not any(context.padding for context in contexts):
         return states, None
     return states, torch.stack([_mask(context, length) for context in contexts])
@@ -101,9 +99,13 @@ def stack_contexts(contexts: Sequence[Context]) -> tuple[Tensor, Tensor | None]:
 
 def _mask(context: Context, length: int) -> Tensor:
     own = context.states.shape[0]
-    mask = context.states.new_ones(own)
+    mask = context.states.new_ones(own, 1)
     mask[own * context.chunks // (context.chunks + context.padding) :] = 0
-    return mask.repeat(length // own)
+    return _repeated(mask, length).squeeze(1)
+
+
+def _repeated(states: Tensor, length: int) -> Tensor:
+    return states.repeat(length // states.shape[0], 1)
 
 
 def _next_power_of_two(number: int) -> int:

@@ -4,23 +4,19 @@ import torch
 from torch import Tensor
 
 
-def guide(output: Tensor, guided: int, guidance: Tensor) -> Tensor:
-    """Classifier-free guidance for a batch whose first `guided` samples have two rows.
+def guide(conditional: Tensor, negative: Tensor, scales: Tensor) -> Tensor:
+    """Classifier-free guidance.
 
     Args:
-        output: [samples + guided, C, H, W]: all samples' conditional rows, then the
-            unconditional rows of the first `guided` samples.
-        guided: how many samples are guided.
-        guidance: [guided], their scales.
+        conditional: [S, C, H, W], the model's output for the prompts.
+        negative: [S, C, H, W], for the negative prompts; a sample without guidance gives its
+            conditional output here, and gets that back whatever its scale.
+        scales: [S].
 
     Returns:
-        [samples, C, H, W]; a sample without guidance keeps its conditional row.
+        [S, C, H, W].
     """
-    samples = output.shape[0] - guided
-    conditional, unconditional = output[:guided], output[samples:]
-    scales = guidance.view(-1, 1, 1, 1)
-    mixed = unconditional + scales * (conditional - unconditional)
-    return torch.cat([mixed, output[guided:samples]])
+    return negative + scales.view(-1, 1, 1, 1) * (conditional - negative)
 
 
 def advance(state: Tensor, prediction: Tensor, noise: Tensor, matrices: Tensor) -> Tensor:

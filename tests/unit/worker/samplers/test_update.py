@@ -7,15 +7,15 @@ from worker.samplers.update import advance, guide
 
 
 def test_guidance_is_each_sample_s_own():
-    conditional = torch.randn(4, 2, 3, 3)
-    unconditional = torch.randn(2, 2, 3, 3)
+    conditional, negative = torch.randn(2, 3, 2, 4, 4).unbind()
+    negative[2] = conditional[2]  # not guided
 
-    mixed = guide(torch.cat([conditional, unconditional]), 2, torch.tensor([7.5, 4.0]))
+    mixed = guide(conditional, negative, torch.tensor([7.5, 4.0, 7.5]))
 
     for sample, scale in enumerate([7.5, 4.0]):
-        expected = unconditional[sample] + scale * (conditional[sample] - unconditional[sample])
+        expected = negative[sample] + scale * (conditional[sample] - negative[sample])
         assert torch.equal(mixed[sample], expected)
-    assert torch.equal(mixed[2:], conditional[2:])
+    assert torch.equal(mixed[2], conditional[2])
 
 
 @pytest.mark.parametrize("side", [3, 8, 32])

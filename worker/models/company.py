@@ -1,0 +1,75 @@
+"""The samples of a tick as one batch; kept for as long as the same samples tick together."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from worker.engine.rows import padded_rows
+from worker.engine.sample import Sample
+from worker.models.denoising import Denoising
+from worker.models.device import Device
+from worker.models.text import stack_contexts
+
+
+class Company:
+    """S samples, laid out in the model's rows.
+
+    First the prompts' rows in the samples' order, then the negative prompts', then copies of the
+    first row up to the row bucket.
+
+    Attributes:
+        samples: in their order.
+        rows: size of the model's batch.
+        contexts: [rows, L, D], and `mask` [rows, L] or None: what the rows attend to.
+        sample_of_row: [rows], each row's sample.
+        negative_row: [S], each sample's negative prompt's row; its prompt's where it has none.
+        planes: [S, 1 + R, C, H, W], the samples' states.
+    """
+
+    def __init__(self, samples: Sequence[Sample], device: Device) -> None:
+        self.samples = tuple(samples)
+        self._states: list[Denoising] = [sample.state for sample in samples]
+        guided = [i for i, state in enumerate(self._states) if state.negative is not None]
+        taken = len(samples) + len(guided)
+        self.rows = padded_rows(taken, samples[0].key.kind)
+        filling = self.rows - taken
+
+        self._sample_of_row = [*range(len(samples)), *guided, *[0] * filling]
+        self.sample_of_row = _indexes(self._sample_of_row, device)
+        negative_row = list(range(len(samples)))
+        for row, i in enumerate(guided, start=len(samples)):
+            negative_row[i] = row
+        self.negative_row = _indexes(negative_row, device)
+
+        prompts = [state.context for state in self._states]
+        negatives = [state.negative for state in self._states if state.negative is not None]
+        self.contexts, self.mask = stack_contexts([*prompts, *negatives, *prompts[:1] * filling])
+        self.planes = torch.stack([state.planes for state in self._states])
+
+    def lines(self) -> Tensor:
+        """[rows, ...], each row's line of its sample's table for the coming tick."""
+        lines = [
+            state.lines[sample.tick]
+            for sample, state in zip(self.samples, self._states, strict=True)
+        ]
+        return torch.stack([lines[i] for i in self._sample_of_row])
+
+    def noise(self) -> Tensor:
+        """[S, C, H, W], the noise of the coming tick."""
+        return torch.stack(
+            [
+                state.noise[state.noise_index[sample.tick]]
+                for sample, state in zip(self.samples, self._states, strict=True)
+            ]
+        )
+
+    def advance(self, planes: Tensor) -> None:
+        """Give every sample its new state."""
+        self.planes = planes
+        for state, own in zip(self._states, planes.unbind(), strict=True):
+            state.planes = own
+
+
+def _indexes(indexes: list[int], device: Device) -> Tensor:
+    return device.staged(torch.tensor(indexes)).to(device.place, non_blocking=True)
