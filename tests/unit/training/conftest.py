@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from training import data
+from training import data, decoder, denoiser, export, text, vae
 from training.config import Config
+from training.progress import Stop
 
 SHAPES = {
     "1F34E": ("red apple", "红苹果", '<circle cx="16" cy="16" r="12" fill="#e02020"/>'),
@@ -105,4 +106,14 @@ def state(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
     write_packages(folder / "npm")
     data.build(config, folder)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def model(config, state) -> Path:
+    """A model folder, after a few steps of every stage."""
+    for stage in (vae, text, denoiser, decoder):
+        assert stage.train(config, state, Stop())
+    folder = state / "model"
+    export.write(export.pipeline(export.trained(config, state)), folder)
     return folder

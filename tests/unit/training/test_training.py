@@ -13,20 +13,10 @@ from diffusers import (
 )
 
 from training import config as configuration
-from training import controlnet, decoder, denoiser, export, lora, text, vae
+from training import controlnet, export, lora, vae
 from training.command import run
 from training.errors import TrainingError
 from training.progress import Stop
-
-
-@pytest.fixture(scope="module")
-def model(config, state) -> Path:
-    """A model folder, after a few steps of every stage."""
-    for stage in (vae, text, denoiser, decoder):
-        assert stage.train(config, state, Stop())
-    folder = state / "model"
-    export.write(export.pipeline(export.trained(config, state)), folder)
-    return folder
 
 
 def generate(pipeline, **options) -> torch.Tensor:
