@@ -53,11 +53,12 @@ def test_jobs_become_pictures_in_shared_ticks(running: Processes) -> None:
     ]
     running.wait_for(ids, JobStatus.SUCCEEDED, 60)
     running.check_invariants(ids)
+    finished = 'tessera_jobs_finished_total{model="tiny",status="succeeded"} 8.0'
+    wait_until(lambda: finished in metrics(), 10, "counted, which comes after the commit")
     text = metrics()
     rows = [float(value) for value in re.findall(r"tessera_batch_rows_(?:sum|count) (\S+)", text)]
     assert len(rows) == 2
     assert max(rows) > 2 * min(rows), "ticks were shared by more than one guided sample"
-    assert 'tessera_jobs_finished_total{model="tiny",status="succeeded"} 8.0' in text
     assert 'tessera_model_loaded{model="tiny"} 1.0' in text
 
 
