@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from worker.engine.rows import padded_rows
 from worker.engine.sample import Sample
@@ -24,7 +25,8 @@ class Company:
         contexts: [rows, L, D], and `mask` [rows, L] or None: what the rows attend to.
         sample_of_row: [rows], each row's sample.
         negative_row: [S], each sample's negative prompt's row; its prompt's where it has none.
-        planes: [S, 1 + R, C, H, W], the samples' states.
+        planes: [S, 1 + r, C, H, W], the samples' states; registers that one does not need are
+            zero.
     """
 
     def __init__(self, samples: Sequence[Sample], device: Device) -> None:
@@ -45,7 +47,15 @@ class Company:
         prompts = [state.context for state in self._states]
         negatives = [state.negative for state in self._states if state.negative is not None]
         self.contexts, self.mask = stack_contexts([*prompts, *negatives, *prompts[:1] * filling])
-        self.planes = torch.stack([state.planes for state in self._states])
+        self._draws = any(len(state.noise) > 1 for state in self._states)
+        self._plane_counts = [len(state.planes) for state in self._states]
+        most = max(self._plane_counts)
+        self.planes = torch.stack(
+            [
+                pad(state.planes, (0, 0) * 3 + (0, most - count))
+                for state, count in zip(self._states, self._plane_counts, strict=True)
+            ]
+        )
 
     def lines(self) -> Tensor:
         """[rows, ...], each row's line of its sample's table for the coming tick."""
@@ -55,8 +65,10 @@ class Company:
         ]
         return torch.stack([lines[i] for i in self._sample_of_row])
 
-    def noise(self) -> Tensor:
-        """[S, C, H, W], the noise of the coming tick."""
+    def noise(self) -> Tensor | None:
+        """[S, C, H, W], the noise of the coming tick; None where no sample's method draws."""
+        if not self._draws:
+            return None
         return torch.stack(
             [
                 state.noise[state.noise_index[sample.tick]]
@@ -67,8 +79,10 @@ class Company:
     def advance(self, planes: Tensor) -> None:
         """Give every sample its new state."""
         self.planes = planes
-        for state, own in zip(self._states, planes.unbind(), strict=True):
-            state.planes = own
+        for state, own, count in zip(
+            self._states, planes.unbind(), self._plane_counts, strict=True
+        ):
+            state.planes = own[:count]
 
 
 def _indexes(indexes: list[int], device: Device) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from worker.models.device import Device
 from worker.models.text import Context
-from worker.samplers.tables import PLANES, SamplerTable
+from worker.samplers.tables import SamplerTable
 
 
 @dataclass(eq=False, slots=True)
@@ -15,7 +15,7 @@ class Denoising:
     """`Sample.state` of the diffusion stepper.
 
     Attributes:
-        planes: [1 + R, C, H, W] float32: the latent and the sampler's registers.
+        planes: [1 + r, C, H, W] float32: the latent and the registers that its sampler needs.
         noise: [draws, C, H, W] float32: all that the sample will ever draw.
         lines: [ticks, 1 + ...] float32: the guidance scale, then the table's line.
         noise_index: the draw that each tick uses.
@@ -50,7 +50,7 @@ def from_noise(
     `noise` is [draws, C, H, W]; draw 0 makes the first latent.
     """
     # Registers start at zero: a coefficient of zero would not silence what is left in memory.
-    planes = torch.zeros(PLANES, *noise.shape[1:])
+    planes = torch.zeros(1 + table.registers, *noise.shape[1:])
     planes[0] = noise[0] * table.initial_scale
     scales = torch.full((table.ticks, 1), guidance_scale)
     return Denoising(

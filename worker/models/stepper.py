@@ -64,7 +64,9 @@ class DiffusionStepper:
         planes = advance(company.planes, prediction, company.noise(), matrices)
 
         company.advance(planes)
-        tick.launched(company.samples, company.rows, planes.isfinite().flatten(1).all(1))
+        # What is not finite in the model's output is in the latent at once, by every method.
+        finite = planes[:, 0].isfinite().flatten(1).all(1)
+        tick.launched(company.samples, company.rows, finite)
         return tick
 
     def _gather(self, samples: Sequence[Sample]) -> Company:

@@ -12,10 +12,11 @@ from torch import Tensor
 from worker.samplers.catalog import make_scheduler
 from worker.samplers.probe import probe
 
-# Every sample carries this many, used or not, so that all samplers fit one batched update.
+# Every table has room for this many, used or not, so that all samplers fit one batched update.
 REGISTERS = 4
 PLANES = 1 + REGISTERS
-COLUMNS = 1 + REGISTERS + 2
+COLUMNS = PLANES + 2
+OUTPUT, NOISE = PLANES, PLANES + 1
 
 # A trajectory takes tens of kilobytes and tens of milliseconds.
 CACHED_TABLES = 1024
@@ -31,6 +32,7 @@ class SamplerTable:
         noise_index: the draw that tick t uses; draw 0 is the initial noise, and ticks that draw
             nothing point there with a coefficient of zero.
         draws: how many noises a sample draws in all, the initial one among them.
+        registers: how many of the REGISTERS are used.
         noising: [T, 2] float32, see `Trajectory`: tick t's latent from a clean one and a noise.
         clean: [T, 2] float32, see `Trajectory`: the clean latent that tick t predicts.
         initial_scale: the first latent is the initial noise times this.
@@ -39,6 +41,7 @@ class SamplerTable:
     lines: Tensor
     noise_index: tuple[int, ...]
     draws: int
+    registers: int
     noising: Tensor
     clean: Tensor
     initial_scale: float
@@ -79,6 +82,7 @@ def build_table(
         lines=torch.cat(line, dim=1).float(),
         noise_index=tuple(noise_index),
         draws=draws,
+        registers=trajectory.registers,
         noising=trajectory.noising.float(),
         clean=trajectory.clean.float(),
         initial_scale=trajectory.initial_scale,

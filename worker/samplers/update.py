@@ -1,7 +1,8 @@
 """The batched update: every sample by its own guidance and its own sampler's matrix."""
 
-import torch
 from torch import Tensor
+
+from worker.samplers.tables import NOISE, OUTPUT
 
 
 def guide(conditional: Tensor, negative: Tensor, scales: Tensor) -> Tensor:
@@ -19,21 +20,27 @@ def guide(conditional: Tensor, negative: Tensor, scales: Tensor) -> Tensor:
     return negative + scales.view(-1, 1, 1, 1) * (conditional - negative)
 
 
-def advance(state: Tensor, prediction: Tensor, noise: Tensor, matrices: Tensor) -> Tensor:
+def advance(planes: Tensor, prediction: Tensor, noise: Tensor | None, matrices: Tensor) -> Tensor:
     """One step of every sample.
 
-    A product and a sum rather than a matrix product: each element is then computed alike
-    whatever the batch, so that the bits do not depend on who shares it, and no mode of
-    reduced precision applies.
+    Products and sums one after the other rather than a matrix product: each element is then
+    computed alike whatever the batch, unused columns add an exact zero, and no mode of reduced
+    precision applies. So the bits do not depend on who shares the batch.
 
     Args:
-        state: [S, 1 + R, C, H, W] float32: latent and registers.
+        planes: [S, 1 + r, C, H, W] float32: latent and registers, as many as some sample needs.
         prediction: [S, C, H, W] float32: the model's guided output.
-        noise: [S, C, H, W] float32.
-        matrices: [S, 1 + R, 1 + R + 2] float32.
+        noise: [S, C, H, W] float32, or None where no sample draws.
+        matrices: [S, PLANES, COLUMNS] float32.
 
     Returns:
-        The new state, shaped like `state`.
+        The new planes, shaped like `planes`.
     """
-    basis = torch.cat([state, prediction[:, None], noise[:, None]], dim=1)
-    return (matrices[..., None, None, None] * basis[:, None]).sum(2)
+    count = planes.shape[1]
+    weights = matrices[:, :count, :, None, None, None]
+    advanced = weights[:, :, OUTPUT] * prediction[:, None]
+    for plane in range(count):
+        advanced += weights[:, :, plane] * planes[:, plane, None]
+    if noise is not None:
+        advanced += weights[:, :, NOISE] * noise[:, None]
+    return advanced

@@ -3,7 +3,20 @@
 import pytest
 import torch
 
+from worker.samplers.tables import COLUMNS, NOISE, PLANES
 from worker.samplers.update import advance, guide
+
+SAMPLES = 7
+
+
+def make_batch(side):
+    """Planes, prediction, noise and matrices of samples that use every register."""
+    generator = torch.Generator().manual_seed(0)
+    planes = torch.randn(SAMPLES, PLANES, 4, side, side, generator=generator)
+    prediction = torch.randn(SAMPLES, 4, side, side, generator=generator)
+    noise = torch.randn(SAMPLES, 4, side, side, generator=generator)
+    matrices = torch.randn(SAMPLES, PLANES, COLUMNS, generator=generator)
+    return planes, prediction, noise, matrices
 
 
 def test_guidance_is_each_sample_s_own():
@@ -19,19 +32,32 @@ def test_guidance_is_each_sample_s_own():
 
 
 @pytest.mark.parametrize("side", [3, 8, 32])
-def test_an_update_has_the_same_bits_whatever_the_company(side):
-    generator = torch.Generator().manual_seed(0)
-    state = torch.randn(7, 5, 4, side, side, generator=generator)
-    prediction = torch.randn(7, 4, side, side, generator=generator)
-    noise = torch.randn(7, 4, side, side, generator=generator)
-    matrices = torch.randn(7, 5, 7, generator=generator)
+def test_an_update_is_the_matrix_product(side):
+    planes, prediction, noise, matrices = make_batch(side)
 
-    together = advance(state, prediction, noise, matrices)
+    advanced = advance(planes, prediction, noise, matrices)
 
-    for i in range(7):
-        one = slice(i, i + 1)
-        alone = advance(state[one], prediction[one], noise[one], matrices[one])
-        assert torch.equal(together[one], alone)
-        basis = torch.cat([state[i], prediction[one], noise[one]]).double()
+    for i in range(SAMPLES):
+        basis = torch.cat([planes[i], prediction[i : i + 1], noise[i : i + 1]]).double()
         expected = torch.einsum("ij,jchw->ichw", matrices[i].double(), basis)
-        torch.testing.assert_close(together[i].double(), expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(advanced[i].double(), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [3, 8, 32])
+def test_an_update_has_the_same_bits_whatever_the_company(side):
+    planes, prediction, noise, matrices = make_batch(side)
+    # One register and no noise would be enough for this sample.
+    planes[3, 2:] = 0
+    matrices[3, 2:] = 0
+    matrices[3, :, 2:PLANES] = 0
+    matrices[3, :, NOISE] = 0
+
+    together = advance(planes, prediction, noise, matrices)
+
+    for i in range(SAMPLES):
+        one = slice(i, i + 1)
+        alone = advance(planes[one], prediction[one], noise[one], matrices[one])
+        assert torch.equal(together[one], alone)
+    one = slice(3, 4)
+    lean = advance(planes[one, :2], prediction[one], None, matrices[one])
+    assert torch.equal(together[one, :2], lean)
