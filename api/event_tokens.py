@@ -26,6 +26,10 @@ class EventTokens:
         self._life_seconds = life_seconds
         self._secret = configured.encode() if configured is not None else None
 
+    def load_secret(self) -> None:
+        """Read the secret now, so that nobody waits for it later. Raises StoreUnavailable."""
+        self._shared_secret()
+
     def issue(self, job_id: str) -> str:
         """A token for the events of that job."""
         ends = (int(time.time()) + self._life_seconds).to_bytes(4)

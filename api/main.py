@@ -14,14 +14,14 @@ from api.event_hub import EventHub
 from api.event_tokens import EventTokens
 from api.exchange import ExchangeMiddleware
 from api.fence import OpenModeFence
-from api.fleet import Fleet
+from api.job_creator import JobCreator
 from api.metrics import GatewayMetrics
-from api.readiness import Readiness
 from api.render import Renderer
 from api.routes import catalog, events, health, images, jobs, problem_types, submit
 from api.services import Services
 from api.settings import AuthMode, Settings
 from api.submission import Submission
+from api.surroundings import Surroundings
 from api.ticket_sender import TicketSender
 from shared.capabilities import SAMPLERS
 from shared.catalog import load_catalog
@@ -31,6 +31,7 @@ from shared.queue import TicketQueue
 from shared.store.events import EventLog
 from shared.store.job_store import JobStore
 from shared.store.keyring import Keyring
+from shared.store.server import check_servers
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -46,11 +47,16 @@ def create_app(settings: Settings) -> FastAPI:
     objects = ObjectStore(settings.storage)
     queue = TicketQueue(settings.redis)
     tickets = TicketSender(queue, metrics)
-    readiness = Readiness(redis, store, objects)
+    creator = JobCreator(store)
     hub = EventHub(settings.redis)
-    fleet = Fleet(store)
     secret = settings.gateway.link_secret
     tokens = EventTokens(redis.durable, secret.get_secret_value() if secret else None)
+
+    def first_contact() -> None:
+        check_servers(redis)
+        tokens.load_secret()
+
+    surroundings = Surroundings(store, objects, first_contact)
     services = Services(
         catalog=models,
         store=store,
@@ -59,9 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
         authenticator=Authenticator(settings.gateway.auth, Keyring(redis.durable)),
         tokens=tokens,
         hub=hub,
-        readiness=readiness,
-        fleet=fleet,
-        submission=Submission(models, SAMPLERS, store, tickets, readiness, fleet, metrics),
+        surroundings=surroundings,
+        submission=Submission(models, SAMPLERS, store, creator, tickets, surroundings, metrics),
         render=Renderer(settings.gateway.base_url, objects, tokens),
         metrics=metrics,
     )
@@ -69,11 +74,13 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         tickets.start()
+        creator.start()
         hub.start()
-        await run_in_threadpool(readiness.start)
+        await run_in_threadpool(surroundings.start)
         yield
-        readiness.stop()
+        surroundings.stop()
         await hub.stop()
+        creator.stop()
         tickets.stop()
         queue.close()
         redis.durable.close()

@@ -8,11 +8,10 @@ from fastapi import Depends, Request
 from api.auth import Authenticator
 from api.event_hub import EventHub
 from api.event_tokens import EventTokens
-from api.fleet import Fleet
 from api.metrics import GatewayMetrics
-from api.readiness import Readiness
 from api.render import Renderer
 from api.submission import Submission
+from api.surroundings import Surroundings
 from shared.catalog import Catalog
 from shared.objects import ObjectStore
 from shared.store.events import EventLog
@@ -30,8 +29,7 @@ class Services:
     authenticator: Authenticator
     tokens: EventTokens
     hub: EventHub
-    readiness: Readiness
-    fleet: Fleet
+    surroundings: Surroundings
     submission: Submission
     render: Renderer
     metrics: GatewayMetrics

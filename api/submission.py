@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fastapi.concurrency import run_in_threadpool
+
 from api.body import JobBody
-from api.fleet import Fleet
+from api.job_creator import JobCreator
 from api.json_body import parse_json
 from api.metrics import GatewayMetrics
 from api.normalise import normalise
-from api.readiness import Readiness
+from api.surroundings import Surroundings
 from api.ticket_sender import TicketSender
 from shared.capabilities import SamplerCapability
 from shared.catalog import Catalog
@@ -39,20 +41,20 @@ class Submission:
         catalog: Catalog,
         samplers: Mapping[str, SamplerCapability],
         store: JobStore,
+        creator: JobCreator,
         tickets: TicketSender,
-        readiness: Readiness,
-        fleet: Fleet,
+        surroundings: Surroundings,
         metrics: GatewayMetrics,
     ) -> None:
         self._catalog = catalog
         self._samplers = samplers
         self._store = store
+        self._creator = creator
         self._tickets = tickets
-        self._readiness = readiness
-        self._fleet = fleet
+        self._surroundings = surroundings
         self._metrics = metrics
 
-    def submit(
+    async def submit(
         self,
         tenant: str,
         raw: bytes,
@@ -67,12 +69,12 @@ class Submission:
             NotReady: Redis or S3 does not answer.
         """
         try:
-            return self._submit(tenant, raw, idempotency_key, accepted)
+            return await self._submit(tenant, raw, idempotency_key, accepted)
         except TesseraError as error:
             self._metrics.jobs_rejected.labels(error.code).inc()
             raise
 
-    def _submit(
+    async def _submit(
         self,
         tenant: str,
         raw: bytes,
@@ -82,18 +84,18 @@ class Submission:
         idempotency = _idempotency(idempotency_key, raw)
         body = _parse(raw, accepted)
         normalised = normalise(body, self._catalog, self._samplers, accepted or OutputFormat.PNG)
-        self._readiness.require()
+        self._surroundings.require_ready()
         request = normalised.request
         warnings = normalised.warnings
-        if request.model not in self._fleet.models():
+        if request.model not in self._surroundings.models:
             detail = "no live worker has this model now; the job waits for one"
             warnings += (JobWarning(code="no_worker", detail=detail),)
         new = NewJob(new_job_id(), tenant, request, warnings)
-        created = self._store.create(new, idempotency)
+        created = await self._creator.create(new, idempotency)
         if not created.replayed:
             self._tickets.send(request.model, request.priority)
             self._metrics.jobs_submitted.labels(request.model, request.priority).inc()
-        job = created.job or self._store.get(created.job_id)
+        job = created.job or await run_in_threadpool(self._store.get, created.job_id)
         if job is None:
             raise NotFound("the job of this idempotency key was deleted")
         return Submitted(job, created.replayed)

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1", tags=["catalog"])
 @router.get("/models", response_model=ListAnswer[ModelAnswer], responses=MODEL_RESPONSES)
 def list_models(_: CurrentCaller, context: Context) -> Response:
     """List the models with their limits and defaults, and whether a worker holds them warm."""
-    loaded = context.fleet.models()
+    loaded = context.surroundings.models
     data = tuple(
         ModelAnswer(
             id=entry.id,

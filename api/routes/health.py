@@ -17,5 +17,5 @@ async def livez() -> dict[str, str]:
 @router.get("/readyz", responses=READY_RESPONSES, openapi_extra=PUBLIC)
 async def readyz(context: Context) -> dict[str, str]:
     """Tell whether a job can be taken; 503 says why not."""
-    context.readiness.require()
+    context.surroundings.require_ready()
     return {"status": "ok"}

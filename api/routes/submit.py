@@ -41,8 +41,7 @@ async def submit_job(request: Request) -> Response:
     seconds = wait_seconds(headers.get("prefer"))
     accept = headers.get("accept")
     picture = seconds is not None and wants_picture(accept)
-    submitted = await run_in_threadpool(
-        context.submission.submit,
+    submitted = await context.submission.submit(
         caller.tenant,
         raw,
         headers.get("idempotency-key"),

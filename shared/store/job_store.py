@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from shared.connections import RedisPair, store_errors
-from shared.errors import IdempotencyMismatch, QueueFull, QuotaExceeded
-from shared.job import Job, JobError, JobStatus, JobWarning, Progress, StoredImage, Timing
+from shared.errors import IdempotencyMismatch, TesseraError
+from shared.job import Job, JobError, JobWarning, StoredImage, Timing
 from shared.request import PRIORITIES, Priority
 from shared.settings import JobSettings
-from shared.store import keys, records
+from shared.store import creation, keys, records
 from shared.store.housekeeping import Housekeeping
 from shared.store.reading import Reading
-from shared.store.scripts import WORKER_TERMS, Scripts, microseconds
+from shared.store.scripts import WORKER_TERMS, Scripts
 from shared.store.values import Beat, Claim, Created, Idempotency, NewJob, Outcome
 from shared.store.workers import WorkerRegistry
 
@@ -37,41 +37,19 @@ class JobStore(Reading, Housekeeping, WorkerRegistry):
             QuotaExceeded: the tenant has as much queued as it may.
             QueueFull: the system has as much queued as it takes.
         """
-        request = new.request
-        deadline = request.deadline_seconds
-        answer, *detail = self._scripts(
-            "create",
-            new.id,
-            new.tenant,
-            request.model,
-            request.priority,
-            request.cost,
-            request.num_images,
-            request.model_dump_json(),
-            "" if deadline is None else microseconds(deadline),
-            keys.idempotency(new.tenant, idempotency.key) if idempotency else "",
-            idempotency.fingerprint if idempotency else "",
-            *(warning.model_dump_json() for warning in new.warnings),
-        )
-        match answer:
-            case "mismatch":
-                raise IdempotencyMismatch("this idempotency key came before with another body")
-            case "quota":
-                raise QuotaExceeded("you have as many jobs queued as you may")
-            case "full":
-                raise QueueFull("the queue is full")
-            case "replayed":
-                return Created(detail[0], replayed=True)
-        job = Job(
-            id=new.id,
-            tenant=new.tenant,
-            status=JobStatus.QUEUED,
-            request=request,
-            created_at=records.seconds(detail[0]),
-            warnings=new.warnings,
-            progress=Progress(steps=request.steps),
-        )
-        return Created(new.id, replayed=False, job=job)
+        [outcome] = self.create_many([(new, idempotency)])
+        if isinstance(outcome, TesseraError):
+            raise outcome
+        return outcome
+
+    def create_many(
+        self, batch: Sequence[tuple[NewJob, Idempotency | None]]
+    ) -> list[Created | TesseraError]:
+        """Accept several jobs in one round trip; what `create` would raise stands in its place."""
+        answers = self._scripts.many("create", [creation.arguments(*job) for job in batch])
+        return [
+            creation.outcome(new, answer) for (new, _), answer in zip(batch, answers, strict=True)
+        ]
 
     def find_replay(self, tenant: str, idempotency: Idempotency) -> Created | None:
         """The job that this key made before; a cheap look before any work is done.

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.connections import RedisPair
+from shared.store.keys import LINK_SECRET
 from tests.integration.conftest import Gateway
 
 SECRET = "xyzzy-plugh"  # stands for whatever a client would not like to see repeated
@@ -89,8 +90,7 @@ def post(client: httpx2.Client, body: bytes) -> httpx2.Response:
 
 
 def stored(pair: RedisPair) -> set[str]:
-    lasting = {"tessera:link_secret"}
-    return {str(key) for key in pair.durable.scan_iter("tessera:*")} - lasting
+    return {str(key) for key in pair.durable.scan_iter("tessera:*")} - {LINK_SECRET}
 
 
 def test_bad_bodies(client: httpx2.Client, redis_pair: RedisPair):

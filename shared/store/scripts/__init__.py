@@ -1,9 +1,11 @@
 """The transitions' Lua files, put together and ready to be called by name."""
 
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 import redis
+from redis.exceptions import NoScriptError
 
 from shared.connections import store_errors
 from shared.settings import JobSettings
@@ -36,6 +38,26 @@ class Scripts:
         """Run one script. Raises StoreUnavailable."""
         with store_errors():
             return self._scripts[name](args=args)
+
+    def many(self, name: str, batch: Sequence[Sequence[str | int | float]]) -> list[Any]:
+        """Run one script once for each list of arguments, in one round trip.
+
+        The answer of a run that Redis refused is the refusal, a ResponseError. Raises
+        StoreUnavailable where nothing was answered.
+        """
+        script = self._scripts[name]
+        with store_errors():
+            answers = self._send(script.sha, batch)
+            if any(isinstance(answer, NoScriptError) for answer in answers):
+                self._client.script_load(script.script)
+                answers = self._send(script.sha, batch)  # what did run answers the same again
+        return answers
+
+    def _send(self, sha: str, batch: Sequence[Sequence[str | int | float]]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for args in batch:
+            pipeline.evalsha(sha, 0, *args)
+        return pipeline.execute(raise_on_error=False)
 
     def _register(self, file: str) -> Any:
         # Redis reads the flags from the first line only.

@@ -1,20 +1,16 @@
-"""Whether Redis and S3 answer: asked once a second by a thread, so that nobody waits for it."""
+"""What the gateway knows of the others: do Redis and S3 answer, which models do workers hold.
+
+A thread asks once a second, so that nobody waits for it.
+"""
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 
-from shared.connections import RedisPair
-from shared.errors import (
-    ConfigurationError,
-    NotFound,
-    NotReady,
-    StorageUnavailable,
-    StoreUnavailable,
-)
+from shared.errors import ConfigurationError, NotFound, NotReady, StorageUnavailable
 from shared.objects import ObjectStore
 from shared.store.job_store import JobStore
-from shared.store.server import check_servers
 
 CHECK_SECONDS = 1.0
 STALE_SECONDS = 5.0  # a check that hangs this long counts as a refusal
@@ -22,21 +18,24 @@ STALE_SECONDS = 5.0  # a check that hangs this long counts as a refusal
 logger = logging.getLogger(__name__)
 
 
-class Readiness:
-    """The newest answer of both servers."""
+class Surroundings:
+    """The newest answers. `first_contact` is called before anything is asked, until it succeeds."""
 
-    def __init__(self, redis: RedisPair, store: JobStore, objects: ObjectStore) -> None:
-        self._redis = redis
-        self._suitable = False  # until the servers have been looked at, once
+    def __init__(
+        self, store: JobStore, objects: ObjectStore, first_contact: Callable[[], None]
+    ) -> None:
         self._store = store
         self._objects = objects
+        self._first_contact = first_contact
+        self._acquainted = False
+        self._models: frozenset[str] = frozenset()
         self._problem: NotReady | None = NotReady("the gateway is starting")
         self._checked_at = time.monotonic()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="readiness", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="surroundings", daemon=True)
 
     def start(self) -> None:
-        """Check once, then go on in the background."""
+        """Ask once, then go on in the background."""
         self._check()
         self._thread.start()
 
@@ -45,7 +44,12 @@ class Readiness:
         self._stop.set()
         self._thread.join(timeout=CHECK_SECONDS)
 
-    def require(self) -> None:
+    @property
+    def models(self) -> frozenset[str]:
+        """Ids of the models that some live worker has."""
+        return self._models
+
+    def require_ready(self) -> None:
         """Raise NotReady, with the reason, unless both servers answered lately."""
         problem = self._problem
         if problem is not None:
@@ -60,18 +64,22 @@ class Readiness:
     def _check(self) -> None:
         problem: NotReady | None = None
         try:
-            if not self._suitable:
-                check_servers(self._redis)
-                self._suitable = True
-            self._store.ping()
-            self._objects.check()
+            self._ask()
         except NotReady as error:
             problem = error
         except ConfigurationError as error:
-            problem = StoreUnavailable(error.detail)
+            problem = NotReady(error.detail)
         except NotFound:
             problem = StorageUnavailable("the bucket does not exist")
         if (problem is None) != (self._problem is None):
             logger.warning("not ready: %s", problem.detail) if problem else logger.info("ready")
         self._problem = problem
         self._checked_at = time.monotonic()
+
+    def _ask(self) -> None:
+        if not self._acquainted:
+            self._first_contact()
+            self._acquainted = True
+        workers = self._store.live_workers()
+        self._models = frozenset(model for worker in workers for model in worker.models)
+        self._objects.check()

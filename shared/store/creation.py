@@ -1,0 +1,67 @@
+"""What `create` sends to its script, and what the script's answers mean."""
+
+from typing import Any
+
+import redis
+
+from shared.connections import store_errors
+from shared.errors import (
+    IdempotencyMismatch,
+    QueueFull,
+    QuotaExceeded,
+    StoreUnavailable,
+    TesseraError,
+)
+from shared.job import Job, JobStatus, Progress
+from shared.store import keys, records
+from shared.store.scripts import microseconds
+from shared.store.values import Created, Idempotency, NewJob
+
+
+def arguments(new: NewJob, idempotency: Idempotency | None) -> list[str | int | float]:
+    """The script's arguments."""
+    request = new.request
+    deadline = request.deadline_seconds
+    return [
+        new.id,
+        new.tenant,
+        request.model,
+        request.priority,
+        request.cost,
+        request.num_images,
+        request.model_dump_json(),
+        "" if deadline is None else microseconds(deadline),
+        keys.idempotency(new.tenant, idempotency.key) if idempotency else "",
+        idempotency.fingerprint if idempotency else "",
+        *(warning.model_dump_json() for warning in new.warnings),
+    ]
+
+
+def outcome(new: NewJob, answer: Any) -> Created | TesseraError:
+    """The script's answer, or Redis' refusal to run it."""
+    if isinstance(answer, redis.ResponseError):
+        try:
+            with store_errors():
+                raise answer
+        except StoreUnavailable as error:
+            return error
+    kind, *detail = answer
+    match kind:
+        case "mismatch":
+            return IdempotencyMismatch("this idempotency key came before with another body")
+        case "quota":
+            return QuotaExceeded("you have as many jobs queued as you may")
+        case "full":
+            return QueueFull("the queue is full")
+        case "replayed":
+            return Created(detail[0], replayed=True)
+    job = Job(
+        id=new.id,
+        tenant=new.tenant,
+        status=JobStatus.QUEUED,
+        request=new.request,
+        created_at=records.seconds(detail[0]),
+        warnings=new.warnings,
+        progress=Progress(steps=new.request.steps),
+    )
+    return Created(new.id, replayed=False, job=job)
