@@ -1,5 +1,6 @@
 """`python -m worker`: a supervisor and its GPU process, configured by `TESSERA_*`."""
 
+import logging
 import os
 import sys
 
@@ -25,4 +26,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    logging.shutdown()
+    os._exit(status)  # the interpreter would take seconds to take the libraries apart

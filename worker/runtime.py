@@ -144,6 +144,7 @@ class Runtime:
         for model in self.models.values():
             model.close()
         self.metrics_server.close()
+        log.info("worker has drained")
 
     def _release_all(self) -> None:
         for attempt in self.attempts.all():
