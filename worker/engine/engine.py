@@ -88,7 +88,10 @@ class Engine:
             sample.fail(EngineStopped())
 
     def cancel(self, job_id: str) -> None:
-        """End the job's samples before the next tick but one. From any thread, at any time."""
+        """End the job's samples before the next tick but one. From any thread.
+
+        Those that are submitted later are not ended.
+        """
         with self._changed:
             self._cancellations.add(job_id)
             self._changed.notify()
@@ -122,9 +125,10 @@ class Engine:
                 sample.fail(_as_job_failure(error))
             else:
                 self._batcher.add(sample)
-        for sample in self._unfinished():
-            if sample.job_id in cancellations:
-                self._retire(sample, SampleCanceled())
+        if cancellations:
+            for sample in self._unfinished():
+                if sample.job_id in cancellations:
+                    self._retire(sample, SampleCanceled())
         return True
 
     def _has_work(self) -> bool:

@@ -18,6 +18,7 @@ from worker.models.files import locate_model
 from worker.models.image import ImageDecoder
 from worker.models.resident import ResidentModel
 from worker.models.text import TextEncoder
+from worker.samplers.catalog import SAMPLERS
 
 
 def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
@@ -27,6 +28,7 @@ def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
     not what it should be.
     """
     device = resolve_device(settings)
+    _check_defaults(entry)
     path = locate_model(entry)
     quiet_diffusers()
     quiet_transformers()  # type: ignore[no-untyped-call]
@@ -51,6 +53,14 @@ def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
         image=ImageDecoder(vae, device),
         scheduler_config=scheduler_config,
     )
+
+
+def _check_defaults(entry: ModelEntry) -> None:
+    sampler, schedule = entry.defaults.sampler, entry.defaults.schedule
+    if sampler not in SAMPLERS or schedule not in SAMPLERS[sampler].schedules:
+        raise ConfigurationError(
+            f"model {entry.id}: there is no sampler {sampler!r} with the schedule {schedule!r}"
+        )
 
 
 def _module(kind: Any, path: Path, device: Device) -> Any:

@@ -22,8 +22,8 @@ from worker.models.warm_up import WarmUp, find_knee, measure_ticks
 from worker.samplers.noise import draw_noise
 from worker.samplers.tables import SamplerTables
 
-# A remark for the client: its code and its detail.
-Warning = tuple[str, str]
+# A warning for the client: its code and its detail.
+Note = tuple[str, str]
 
 
 class ResidentModel:
@@ -60,7 +60,7 @@ class ResidentModel:
         sequence: int,
         kind: Kind,
         skip: frozenset[int] = frozenset(),
-    ) -> tuple[list[Sample], list[Warning]]:
+    ) -> tuple[list[Sample], list[Note]]:
         """The job's samples, ready for the engine, and what the client should know.
 
         `skip` holds the indexes of pictures that are done. Everything is drawn and encoded here,
@@ -123,7 +123,7 @@ class ResidentModel:
         image_seconds = time.perf_counter() - began
         return WarmUp(attention, self.stepper.max_rows, tick_seconds, image_seconds)
 
-    def _encode(self, name: str, text: str) -> tuple[Context, list[Warning]]:
+    def _encode(self, name: str, text: str) -> tuple[Context, list[Note]]:
         context = self.text.encode(text)
         if context.chunks == 1:
             return context, []

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from shared.catalog import ModelEntry
+from shared.catalog import ModelDefaults, ModelEntry
 from shared.errors import ConfigurationError
 from worker.models.device import DeviceSettings
 from worker.models.files import PARTS, locate_model
@@ -112,3 +112,11 @@ def test_a_broken_file_is_a_clear_error(copy, name, content):
 
     with pytest.raises(ConfigurationError, match="model copy in"):
         load_model(entry_of(copy), DeviceSettings(device="cpu"))
+
+
+def test_a_default_that_no_sampler_has(copy):
+    defaults = ModelDefaults(sampler="ddim", schedule="karras")
+    entry = ModelEntry(id="copy", family="sd", path=copy, defaults=defaults)
+
+    with pytest.raises(ConfigurationError, match="'ddim' with the schedule 'karras'"):
+        load_model(entry, DeviceSettings(device="cpu"))

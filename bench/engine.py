@@ -1,0 +1,162 @@
+"""What a tick costs besides the model: engine overhead at one and eight samples, idle and busy.
+
+The bundled model's UNet is wrapped so that the time inside it is known; the rest of a tick's
+wall time (admission, batcher, gathering, sampler update, reports) is the overhead. Busy means
+eight more threads that do what job threads do most: compress pictures.
+"""
+
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+
+from shared.request import GenerationRequest, Output, Priority
+from worker.engine.batcher import Batcher
+from worker.engine.engine import Engine
+from worker.engine.sample import BatchKey, Kind, Sample
+from worker.models.denoising import from_noise
+from worker.models.device import DeviceSettings, resolve_device
+from worker.models.stepper import DiffusionStepper
+from worker.models.text import Context
+from worker.pictures import encode_picture
+from worker.samplers.noise import draw_noise
+from worker.samplers.tables import build_table
+
+MODEL = Path(__file__).parent.parent / "models" / "emoji"
+TICKS = 10
+ROUNDS = 5
+BUSY_THREADS = 8
+# What the worker sets: without it a waiting thread gets the interpreter after 5 ms only.
+SWITCH_SECONDS = 0.0005
+CPU = resolve_device(DeviceSettings(device="cpu"))
+CONTEXT_TOKENS = 77
+
+
+class TimedUNet:
+    """A UNet that adds up the time spent in it."""
+
+    def __init__(self, unet: Any) -> None:
+        self.unet = unet
+        self.config = unet.config
+        self.seconds = 0.0
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        began = time.perf_counter()
+        answer = self.unet(*arguments, **options)
+        self.seconds += time.perf_counter() - began
+        return answer
+
+
+def make_samples(count: int, unet: TimedUNet) -> list[Sample]:
+    """Guided samples with every sampler among them."""
+    shape = (unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
+    width = unet.config.cross_attention_dim
+    samplers = ("dpmpp_2m", "euler", "euler_a", "unipc")
+    samples = []
+    for index in range(count):
+        table = build_table({}, samplers[index % len(samplers)], "default", TICKS)
+        contexts = [
+            Context(torch.randn(CONTEXT_TOKENS, width), chunks=1, padding=0, tokens=5)
+            for _ in range(2)
+        ]
+        noise = draw_noise(index, shape, table.draws)
+        state = from_noise(table, noise, contexts[0], contexts[1], 7.5, CPU)
+        key = BatchKey("bench", shape, Kind.ORDINARY)
+        samples.append(Sample(f"job_{index}", 0, key, 2, TICKS, 1, index, state))
+    return samples
+
+
+def tick_microseconds(count: int, unet: TimedUNet) -> tuple[float, float]:
+    """One round through a fresh engine: (overhead, time in the UNet), each a tick."""
+    stepper = DiffusionStepper(unet, CPU)
+    engine = Engine(Batcher(lambda _: stepper.max_rows), {"bench": stepper}, lambda report: None)
+    samples = make_samples(count, unet)
+    engine.submit(samples)
+    unet.seconds = 0.0
+    began = time.perf_counter()
+    engine.start()
+    for sample in samples:
+        sample.finished.result()
+    wall = time.perf_counter() - began
+    engine.stop()
+    return (wall - unet.seconds) / TICKS * 1e6, unet.seconds / TICKS * 1e6
+
+
+@contextmanager
+def busy_threads() -> Iterator[None]:
+    """Eight threads that compress pictures for as long as the block runs."""
+    pixels = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+    request = GenerationRequest(
+        model="bench",
+        prompt="a red apple",
+        negative_prompt="",
+        width=512,
+        height=512,
+        num_images=1,
+        steps=TICKS,
+        guidance_scale=7.5,
+        sampler="euler",
+        schedule="default",
+        eta=0.0,
+        seed=0,
+        output=Output(),
+        priority=Priority.NORMAL,
+        deadline_seconds=None,
+        reproducible=False,
+        metadata={},
+    )
+    ended = threading.Event()
+
+    def compress() -> None:
+        while not ended.is_set():
+            encode_picture(pixels, request, 0)
+
+    threads = [threading.Thread(target=compress) for _ in range(BUSY_THREADS)]
+    for thread in threads:
+        thread.start()
+    yield
+    ended.set()
+    for thread in threads:
+        thread.join()
+
+
+def run() -> dict[str, Any]:
+    """Interleaved rounds of all four cases; medians in microseconds a tick."""
+    kind: Any = UNet2DConditionModel
+    unet = TimedUNet(kind.from_pretrained(MODEL / "unet").eval())
+    switch_before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    rounds: dict[str, list[tuple[float, float]]] = {}
+    for number in range(1 + ROUNDS):
+        for count in (1, 8):
+            measured = {"idle": tick_microseconds(count, unet)}
+            with busy_threads():
+                measured["busy"] = tick_microseconds(count, unet)
+            if number > 0:  # the first round warms up
+                for case, result in measured.items():
+                    rounds.setdefault(f"{case}_{count}", []).append(result)
+    sys.setswitchinterval(switch_before)
+    found: dict[str, Any] = {}
+    for name, results in rounds.items():
+        overhead = statistics.median(result[0] for result in results)
+        inside = statistics.median(result[1] for result in results)
+        found[name] = {
+            "overhead_us": round(overhead),
+            "unet_us": round(inside),
+            "overhead_share": round(overhead / inside, 4),
+        }
+    found["target_overhead_us"] = {"idle": 1000, "busy": 3000}
+    return found
+
+
+if __name__ == "__main__":
+    for name, value in run().items():
+        print(f"{name:20} {value}")

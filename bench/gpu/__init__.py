@@ -1,0 +1,1 @@
+"""Benchmarks that need CUDA; each runs alone, without queue, store or network."""
