@@ -36,7 +36,7 @@ class QueueAnswer(_Answer):
 
 
 class ProgressAnswer(_Answer):
-    """Steps done of the slowest image, and images stored. `fraction` is from 0 to 1."""
+    """Steps done, averaged over the images, and images stored. `fraction` is from 0 to 1."""
 
     step: int
     steps: int

@@ -68,7 +68,7 @@ class Timing(_Record):
 
 
 class Progress(_Record):
-    """A complete snapshot: ticks done of the slowest image, and images stored."""
+    """A complete snapshot: ticks done, averaged over the images, and images stored."""
 
     step: int = 0
     steps: int = 0

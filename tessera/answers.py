@@ -13,7 +13,7 @@ class _Answer(BaseModel):
 
 
 class JobProgress(_Answer):
-    """Denoising steps done of the slowest image, and images stored; `fraction` in 0..1."""
+    """Denoising steps done, averaged over the images, and images stored; `fraction` in 0..1."""
 
     step: int = 0
     steps: int = 0

@@ -57,12 +57,13 @@ class Attempt:
             raise AttemptEnded
 
     def progress(self) -> Progress:
-        """Ticks done of the slowest image, and pictures stored."""
-        return Progress(
-            step=min((sample.tick for sample in self.samples), default=0),
-            steps=max((sample.ticks for sample in self.samples), default=0),
-            images_done=self.images_done,
-        )
+        """Ticks done, averaged over the job's images, and pictures stored."""
+        if not self.samples:
+            return Progress(images_done=self.images_done)
+        images, ticks = self.job.request.num_images, self.samples[0].ticks
+        # Images without a sample were finished by earlier attempts.
+        done = ticks * (images - len(self.samples)) + sum(sample.tick for sample in self.samples)
+        return Progress(step=done // images, steps=ticks, images_done=self.images_done)
 
 
 class Attempts:

@@ -10,12 +10,12 @@ from tests.toy_stepper import make_sample
 from worker.attempts import Attempt, AttemptEnded, Attempts, Ending
 
 
-def make_attempt(name="att_1", job_id="job_1"):
+def make_attempt(name="att_1", job_id="job_1", num_images=1):
     job = Job(
         id=job_id,
         tenant="tests",
         status=JobStatus.RUNNING,
-        request=tiny_request(),
+        request=tiny_request(num_images=num_images),
         created_at=1.0,
         started_at=2.0,
     )
@@ -68,11 +68,11 @@ def test_waiting_returns_when_a_slot_is_given_back(attempts):
     assert attempts.wait_until_empty(10)
 
 
-def test_progress_is_the_slowest_image():
-    attempt = make_attempt()
+def test_progress_is_the_mean_over_the_images():
+    attempt = make_attempt(num_images=3)
     assert attempt.progress() == Progress()
-    fast, slow = make_sample(ticks=4), make_sample(ticks=4, index=1)
-    fast.tick, slow.tick = 3, 1
+    fast, slow = make_sample(ticks=4, index=1), make_sample(ticks=4, index=2)
+    fast.tick, slow.tick = 3, 0
     attempt.samples = (fast, slow)
-    attempt.images_done = 1
-    assert attempt.progress() == Progress(step=1, steps=4, images_done=1)
+    attempt.images_done = 1  # by an earlier attempt
+    assert attempt.progress() == Progress(step=2, steps=4, images_done=1)
