@@ -6,16 +6,16 @@ TesseraError
   - InvalidRequest (422)      JSON, but not a legal request
     - IdempotencyMismatch     the key was used with another body
   - UnsupportedMediaType (415)
-  - Unauthorized (401), Forbidden (403), NotFound (404), MethodNotAllowed (405)
+  - Unauthorized (401), Forbidden (403), NotFound (404)
   - BodyTooLarge (413)
   - JobCanceled (409), JobExpired (504)   who waited for a picture gets none
   - Refused (429)             legal, but not now
-    - RateLimited, QuotaExceeded, QueueFull
+    - QuotaExceeded, QueueFull
   - NotReady (503)
     - StoreUnavailable        Redis does not answer, or is full
     - StorageUnavailable      S3 does not answer
   - JobFailure                what a job's `error` can be
-    - WorkerLost, GenerationInvalid, ResourceExhausted, ModelUnavailable, InternalError
+    - WorkerLost, GenerationInvalid, ResourceExhausted, InternalError
 """
 
 from dataclasses import dataclass
@@ -105,13 +105,6 @@ class NotFound(TesseraError):
     status = 404
 
 
-class MethodNotAllowed(TesseraError):
-    """The path exists, with other methods."""
-
-    code = "method_not_allowed"
-    status = 405
-
-
 class BodyTooLarge(TesseraError):
     """The body passes the cap."""
 
@@ -138,12 +131,6 @@ class Refused(TesseraError):
 
     status = 429
     retryable = True
-
-
-class RateLimited(Refused):
-    """The caller's key submits faster than it may."""
-
-    code = "rate_limited"
 
 
 class QuotaExceeded(Refused):
@@ -199,13 +186,6 @@ class ResourceExhausted(JobFailure):
     """The request does not fit the device even alone."""
 
     code = "resource_exhausted"
-
-
-class ModelUnavailable(JobFailure):
-    """The model could not be loaded."""
-
-    code = "model_unavailable"
-    retryable = True
 
 
 class InternalError(JobFailure):

@@ -191,7 +191,7 @@ class Processes:
                 assert hashlib.sha256(stored).hexdigest() == image.sha256
         assert self.redis.durable.zcard("tessera:leases") == 0
         assert self.redis.durable.zcard("tessera:deadlines") == 0
-        assert not self.store.queued_by_lane()
+        assert not self.store.lanes()
 
     def lasting_keys(self) -> list[str]:
         """Keys without a TTL that have no business to stay."""

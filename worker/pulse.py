@@ -73,7 +73,7 @@ class Pulse:
             if self._sent.get(job_id) != progress
         }
         if moved:
-            self._store.report_progress_many(moved)
+            self._store.report_progress(moved)
         self._sent = current
 
     def _measure(self, slots_used: int) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from shared.connections import RedisPair, store_errors
-from shared.errors import IdempotencyMismatch, TesseraError
+from shared.connections import RedisPair
+from shared.errors import TesseraError
 from shared.job import Job, JobError, JobWarning, StoredImage, Timing
 from shared.request import PRIORITIES, Priority
 from shared.settings import JobSettings
-from shared.store import creation, keys, records
+from shared.store import creation, records
 from shared.store.housekeeping import Housekeeping
 from shared.store.reading import Reading
 from shared.store.scripts import WORKER_TERMS, Scripts
@@ -50,21 +50,6 @@ class JobStore(Reading, Housekeeping, WorkerRegistry):
         return [
             creation.outcome(new, answer) for (new, _), answer in zip(batch, answers, strict=True)
         ]
-
-    def find_replay(self, tenant: str, idempotency: Idempotency) -> Created | None:
-        """The job that this key made before; a cheap look before any work is done.
-
-        Raises:
-            IdempotencyMismatch: the key came before with another body.
-        """
-        with store_errors():
-            used = self._redis.durable.get(keys.idempotency(tenant, idempotency.key))
-        if used is None:
-            return None
-        fingerprint, _, job_id = str(used).partition(":")
-        if fingerprint != idempotency.fingerprint:
-            raise IdempotencyMismatch("this idempotency key came before with another body")
-        return Created(job_id, replayed=True)
 
     def claim(
         self,

@@ -50,11 +50,6 @@ def tenant_jobs(tenant: str, status: str | None) -> str:
     return f"tessera:tenant:{tenant}:{status or 'jobs'}"
 
 
-def lane_waiting(lane: str) -> str:
-    """Sorted set: the lane's waiting jobs by the time of creation."""
-    return f"tessera:lane:{lane}:waiting"
-
-
 def worker(worker_id: str) -> str:
     """String with a TTL: the worker's record."""
     return f"tessera:worker:{worker_id}"

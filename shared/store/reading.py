@@ -67,20 +67,12 @@ class Reading:
             for model, priority, jobs, cost, oldest in rows
         }
 
-    def queued_by_lane(self) -> dict[tuple[str, Priority], int]:
-        """The number of waiting jobs by model and priority; empty lanes are left out."""
-        return {lane: state.jobs for lane, state in self.lanes().items()}
-
     def position(self, job_id: str) -> int | None:
         """About how many jobs go before this one in fair order; None unless it waits."""
         ahead: int | None = self._scripts("position", job_id)
         return ahead
 
-    def report_progress(self, job_id: str, progress: Progress) -> None:
-        """Keep the newest progress of one job, and tell whoever listens."""
-        self.report_progress_many({job_id: progress})
-
-    def report_progress_many(self, latest: Mapping[str, Progress]) -> None:
+    def report_progress(self, latest: Mapping[str, Progress]) -> None:
         """Keep the newest progress of many jobs, and tell whoever listens."""
         # Told on the durable server, since listeners hold their one subscription there.
         kept = self._redis.scratch.pipeline(transaction=False)

@@ -44,7 +44,7 @@ def test_a_stream_from_queued_to_the_picture(client: httpx2.Client, worker: Stan
         assert (kind, snapshot["id"], snapshot["status"]) == ("status", job["id"], "queued")
         claim = worker.claim()
         assert reader.next()[2] == {"status": "running", "attempts": 1}
-        worker.store.report_progress(job["id"], Progress(step=5, steps=10))
+        worker.store.report_progress({job["id"]: Progress(step=5, steps=10)})
         assert reader.next()[1:] == (
             "progress",
             {"step": 5, "steps": 10, "fraction": 0.5, "images_done": 0},

@@ -29,7 +29,7 @@ def test_sixty_waiters_hold_nobody_up(gateway: Gateway, worker: StandIn):
     waiters = [threading.Thread(target=wait) for _ in range(60)]
     for waiter in waiters:
         waiter.start()
-    while sum(worker.store.queued_by_lane().values()) < 60:
+    while sum(lane.jobs for lane in worker.store.lanes().values()) < 60:
         threading.Event().wait(0.02)
     # Sixty waiters in forty threads would leave no thread for these, which need one each.
     assert gateway.client.get("/livez").status_code == 200
@@ -67,7 +67,7 @@ def test_stopping_ends_waiters_and_streams(gateway_settings: Settings):
             other.start()
         assert watching.wait(20)
         store = gateway.app.state.services.store
-        while sum(store.queued_by_lane().values()) < 2:
+        while sum(lane.jobs for lane in store.lanes().values()) < 2:
             threading.Event().wait(0.01)
         stopping_at = time.monotonic()
     for other in others:

@@ -148,7 +148,7 @@ def test_waiting_ends_with_the_job(client: httpx2.Client, worker: StandIn):
 
 
 def finish_when_queued(worker: StandIn) -> None:
-    while worker.store.queued_by_lane() == {}:
+    while worker.store.lanes() == {}:
         threading.Event().wait(0.01)
     worker.finish()
 
@@ -195,7 +195,7 @@ def test_no_picture_is_a_problem(client: httpx2.Client, worker: StandIn):
 
     waiter = threading.Thread(target=wait)
     waiter.start()
-    while worker.store.queued_by_lane() == {}:
+    while worker.store.lanes() == {}:
         threading.Event().wait(0.01)
     worker.fail(worker.claim())
     waiter.join()

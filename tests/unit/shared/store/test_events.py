@@ -98,7 +98,7 @@ def test_a_trimmed_place_is_none(world: World) -> None:
 
 def test_a_snapshot_knows_the_last_event_that_it_includes(world: World) -> None:
     claim = world.start()
-    world.store.report_progress(claim.job.id, Progress(step=1, steps=4))
+    world.store.report_progress({claim.job.id: Progress(step=1, steps=4)})
     snapshot = world.events.snapshot(claim.job.id)
     assert snapshot is not None
     assert snapshot.job == world.store.get(claim.job.id)
@@ -119,7 +119,7 @@ def test_progress_is_told_in_passing(world: World, listener: Any) -> None:
     claims = [world.start(), world.start()]
     heard(listener, 4)
     latest = {claim.job.id: Progress(step=i + 1, steps=9) for i, claim in enumerate(claims)}
-    world.store.report_progress_many(latest)
+    world.store.report_progress(latest)
     for message, (job_id, progress) in zip(heard(listener, 2), latest.items(), strict=True):
         assert job_of_channel(message["channel"]) == job_id
         assert parse_message(message["data"]) == Event(None, "progress", progress.model_dump())

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.errors import IdempotencyMismatch, QueueFull, QuotaExceeded, StoreUnavailable
-from shared.store.job_store import Idempotency
 from tests.unit.shared.store.world import World
 
 MakeWorld = Callable[..., World]
@@ -66,16 +65,12 @@ def test_a_key_with_another_body_is_refused(world: World) -> None:
     before = world.dump()
     with pytest.raises(IdempotencyMismatch):
         world.create(key=("key", "cd"))
-    with pytest.raises(IdempotencyMismatch):
-        world.store.find_replay("ada", Idempotency("key", "cd"))
     assert world.dump() == before
-    assert world.store.find_replay("ada", Idempotency("key", "ab")) is not None
     assert world.create(key=("key", "ab")).job_id == first.job_id
 
 
 def test_a_key_belongs_to_its_tenant(world: World) -> None:
     first = world.create("ada", key=("key", "ab"))
-    assert world.store.find_replay("bob", Idempotency("key", "ab")) is None
     other = world.create("bob", key=("key", "cd"))
     assert (other.replayed, other.job_id != first.job_id) == (False, True)
 

@@ -67,7 +67,8 @@ def test_lanes_tell_number_cost_and_age(world: World) -> None:
     assert 0 <= normal.oldest_seconds < 5
     world.store.cancel(high)
     world.claim()
-    assert world.store.queued_by_lane() == {(MODEL, Priority.NORMAL): 1}
+    assert list(world.store.lanes()) == [(MODEL, Priority.NORMAL)]
+    assert world.store.lanes()[MODEL, Priority.NORMAL].jobs == 1
     assert world.store.lanes()[MODEL, Priority.NORMAL].cost == pytest.approx(20)
 
 
@@ -100,7 +101,7 @@ def test_progress_is_the_newest_while_the_job_runs(world: World) -> None:
         return job.progress
 
     assert progress() == Progress(step=0, steps=8, images_done=0)
-    world.store.report_progress(job_id, Progress(step=5, steps=15))
+    world.store.report_progress({job_id: Progress(step=5, steps=15)})
     world.add_image(claim, 1)
     assert progress() == Progress(step=5, steps=15, images_done=1)
     jobs, _ = world.store.list_jobs("ada", status=None, limit=1, cursor=None)
@@ -117,7 +118,7 @@ def test_progress_may_live_on_a_server_of_its_own(redis_pair: RedisPair) -> None
     ) as scratch:
         world = World(RedisPair(redis_pair.durable, scratch))
         claim = world.start(steps=4)
-        world.store.report_progress(claim.job.id, Progress(step=2, steps=4))
+        world.store.report_progress({claim.job.id: Progress(step=2, steps=4)})
         assert scratch.exists(f"tessera:progress:{claim.job.id}")
         assert not world.raw.exists(f"tessera:progress:{claim.job.id}")
         job = world.store.get(claim.job.id)

@@ -72,7 +72,7 @@ def test_a_forgotten_job_leaves_nothing(world: World, state: str) -> None:
 
 def test_retention_leaves_nothing_either(world: World) -> None:
     claim = world.start()
-    world.store.report_progress(claim.job.id, Progress(step=1, steps=1))
+    world.store.report_progress({claim.job.id: Progress(step=1, steps=1)})
     world.finish(claim)
     pass_time(world, "tessera:expiry")
     ((_, job_id),) = world.store.due_for_deletion(10)

@@ -131,7 +131,7 @@ class World:
         claim = self.start(deadline_seconds=600.0)
         endings: dict[str, Callable[[], object]] = {
             "queued": lambda: self.release(claim),
-            "running": lambda: self.store.report_progress(claim.job.id, Progress(step=1, steps=1)),
+            "running": lambda: self.store.report_progress({claim.job.id: Progress(step=1)}),
             "succeeded": lambda: self.finish(claim),
             "failed": lambda: self.fail(claim, LASTING),
             "canceled": lambda: self.store.cancel(claim.job.id),
