@@ -1,5 +1,6 @@
 """`tessera up`: what it keeps, what it refuses, and that it leaves nothing behind."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from tessera.answers import Job
 from tessera.client import Client, Refused
-from tessera.local.ports import HOST, free_ports
+from tessera.local.ports import HOST, SEAWEED_GRPC_OFFSET, free_ports
 from tests.e2e.running import (
     COMMAND,
     STOP_SECONDS,
@@ -30,22 +31,26 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
 
 
-def seaweed_sockets() -> set[str]:
-    return {entry.name for entry in Path(tempfile.gettempdir()).glob("seaweedfs-*.sock")}
+def seaweed_sockets(root: Path) -> list[str]:
+    """Sockets left by the stack of that data directory; other stacks may run beside it."""
+    ports = json.loads((root / "ports.json").read_text()).values()
+    own = tuple(f"-{port + offset}.sock" for port in ports for offset in (0, SEAWEED_GRPC_OFFSET))
+    left = Path(tempfile.gettempdir()).glob("seaweedfs-*.sock")
+    return [entry.name for entry in left if entry.name.endswith(own)]
 
 
 def test_jobs_and_pictures_outlive_ctrl_c_and_kill(stack: RunningStack, tmp_path: Path):
     port = free_ports(["gateway"])["gateway"]
-    sockets = seaweed_sockets()
     with tessera_up(tmp_path, port=port) as first, Client(first.url) as client:
         assert first.url == f"http://{HOST}:{port}"
+        assert seaweed_sockets(tmp_path)
         # Beside the session's stack, and strangers to each other.
         assert client.list_jobs().data == ()
         job = client.wait(client.submit("a red apple", **QUICK).id)
         picture = client.image(job.id)
         assert first.end(signal.SIGINT) == 0
         await_nothing_left(tmp_path)
-        assert seaweed_sockets() == sockets
+        assert seaweed_sockets(tmp_path) == []
         assert not (tmp_path / "stack.json").exists()
 
     with tessera_up(tmp_path, port=port) as second, Client(second.url) as client:
