@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -43,6 +44,11 @@ class Denoiser(Section):
     steps: int
     learning_rate: float
     flips: bool
+
+    @property
+    def taught(self) -> Literal["first", "all"]:
+        """Which concepts the denoiser has seen when its last step is done."""
+        return "first" if self.first_steps >= self.steps else "all"
 
 
 class Adapter(Section):

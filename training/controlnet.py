@@ -39,7 +39,7 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     trainee = Trainee(build(unet), state / "controlnet.pt", DECAY)
 
     def loss_of(step: int) -> torch.Tensor:
-        draw = samples.draw(step, settings.batch, "all", NO_CAPTION)
+        draw = samples.draw(step, settings.batch, config.denoiser.taught, NO_CAPTION)
         torch.manual_seed(config.seed + step)
         shown = outlines[draw.rows][:, None].expand(-1, 3, -1, -1).float().to(machine)
         noisy, noise, times, weights = noised(draw.latents.to(machine))

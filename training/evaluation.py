@@ -35,17 +35,19 @@ class References:
     pixels: np.ndarray
     nearest: Nearest
     judge: Judge
+    taught: list[int]  # rows of the concepts that the denoiser has learnt; the rest distract
 
     @property
     def plain(self) -> list[int]:
-        """Rows of trained concepts in their own colour."""
-        return [n for n, p in enumerate(self.pictures) if p.trained and p.subject.colour is None]
+        """Taught rows in their own colour."""
+        return [n for n in self.taught if self.pictures[n].subject.colour is None]
 
     def copies(self, held_out: bool) -> list[int]:
+        """Colour-shifted rows: of taught combinations, or of those that no caption had."""
         return [
             n
-            for n, p in enumerate(self.pictures)
-            if p.subject.colour is not None and p.held_out == held_out
+            for n in self.taught
+            if self.pictures[n].subject.colour is not None and self.pictures[n].held_out == held_out
         ]
 
     def recall(self, pixels: np.ndarray, asked: Sequence[int]) -> dict[str, float]:
@@ -72,7 +74,10 @@ def references(config: Config, state: Path, judge_steps: int) -> References:
     pixels = np.array(whole.pixels[rows])
     nearest = Nearest(pixels)
     judge = train_judge(pixels, nearest.classes, config.seed, judge_steps)
-    return References(tuple(whole.pictures[n] for n in rows), pixels, nearest, judge)
+    pictures = tuple(whole.pictures[n] for n in rows)
+    all_taught = config.denoiser.taught == "all"
+    taught = [n for n, picture in enumerate(pictures) if all_taught or picture.first]
+    return References(pictures, pixels, nearest, judge, taught)
 
 
 class Evaluation:

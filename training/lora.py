@@ -57,7 +57,7 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     trainee = Trainee(adapted, state / "lora.pt", DECAY, [{"params": trainable(adapted)}])
 
     def loss_of(step: int) -> torch.Tensor:
-        draw = samples.draw(step, settings.batch, "all")
+        draw = samples.draw(step, settings.batch, config.denoiser.taught)
         torch.manual_seed(config.seed + step)
         noisy, noise, times, weights = noised(styled[draw.rows].to(machine))
         with device.autocast(machine):

@@ -45,12 +45,11 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     samples = Samples(config, state)
     targets = functional.adaptive_avg_pool2d(samples.latents, TARGET_SIZE).flatten(1)
     torch.manual_seed(config.seed)
-    which = "first" if config.denoiser.first_steps else "all"
     pupil = Pupil(config, len(targets), targets.shape[1])
     trainee = Trainee(pupil, state / "text.pt", DECAY)
 
     def loss_of(step: int) -> torch.Tensor:
-        draw = samples.draw(step, BATCH, which, dropped=0.0)
+        draw = samples.draw(step, BATCH, config.denoiser.taught, dropped=0.0)
         torch.manual_seed(config.seed + step)
         with device.autocast(machine):
             told, names = trainee.module(draw.tokens.to(machine))
