@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.models.warm_up import ROUNDS, find_knee, measure_ticks
+from worker.models.warm_up import ENOUGH_SECONDS, ROUNDS, find_knee, measure_ticks
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_measuring_ends_where_more_rows_do_not_pay():
 
     def time_tick(rows):
         timed.append(rows)
-        return max(4, rows) * 1.1 ** (rows > 4)
+        return 0.001 * max(4, rows) * 1.1 ** (rows > 4)
 
     found = measure_ticks(time_tick)
 
@@ -32,6 +32,18 @@ def test_measuring_ends_where_more_rows_do_not_pay():
 
 
 def test_the_best_round_counts():
-    rounds = iter([9.0, 3.0, 2.0, 4.0])
+    rounds = iter([0.009, 0.003, 0.002, 0.004])
 
-    assert measure_ticks(lambda rows: next(rounds) if rows == 1 else 9.0 * rows)[1] == 2.0
+    assert measure_ticks(lambda rows: next(rounds) if rows == 1 else 0.009 * rows)[1] == 0.002
+
+
+def test_slow_ticks_are_timed_once():
+    timed = []
+
+    def time_tick(rows):
+        timed.append(rows)
+        return ENOUGH_SECONDS * max(4, rows) * 1.1 ** (rows > 4)
+
+    measure_ticks(time_tick)
+
+    assert timed.count(1) == timed.count(4) == 1 + 1
