@@ -10,13 +10,11 @@ from training import edges, sampling
 from training.captions import prompt
 from training.evaluation import Evaluation
 
-PROMPTS = 50
-
 
 def controlnet(evaluation: Evaluation, folder: Path) -> dict[str, dict[str, float]]:
     """Edge F1 of pictures asked for with another concept's edges, with and without control."""
     known = evaluation.known
-    asked = evaluation.choose(known.plain, PROMPTS)
+    asked = evaluation.choose(known.plain, evaluation.prompts // 4)
     outlines = edges.canny(known.pixels[evaluation.choose(known.plain, len(asked))])
     shown = [Image.fromarray(picture) for picture in edges.as_control(outlines)]
     prompts = [prompt(known.pictures[n].subject) for n in asked]
@@ -39,7 +37,7 @@ def mean_f1(outlines: np.ndarray, pixels: np.ndarray) -> float:
 def lora(evaluation: Evaluation, path: Path) -> dict[str, dict[str, float]]:
     """How much colour is left: the mean saturation with the LoRA, at scale 0, and without."""
     known = evaluation.known
-    asked = evaluation.choose(known.plain, PROMPTS)
+    asked = evaluation.choose(known.plain, evaluation.prompts // 4)
     prompts = [prompt(known.pictures[n].subject) for n in asked]
     pipeline = sampling.load(evaluation.model)
     plain = evaluation.make(prompts, "lora-without", pipeline)

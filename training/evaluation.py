@@ -17,7 +17,7 @@ from training.judges import Judge, Nearest, train_judge
 from training.sheets import contact_sheet
 from training.vae import to_tensor
 
-RECALL_PROMPTS, COLOUR_PROMPTS, CHINESE_PROMPTS, IMAGE_PROMPTS = 200, 50, 100, 50
+PROMPTS = 200  # for recall; half as many in Chinese, a quarter for colours and for pictures
 STRENGTHS = (0.3, 0.6, 0.9)
 JUDGE_STEPS = 1500
 LOOKED_AT = (
@@ -84,16 +84,24 @@ class Evaluation:
     """One model, its references, and a seeded choice of prompts."""
 
     def __init__(
-        self, model: Path, config: Config, state: Path, out: Path, judge_steps: int = JUDGE_STEPS
+        self,
+        model: Path,
+        config: Config,
+        state: Path,
+        out: Path,
+        prompts: int = PROMPTS,
+        judge_steps: int = JUDGE_STEPS,
     ) -> None:
         self.model = model
+        self.prompts = prompts
         self.pipeline = sampling.load(model)
         self.known = references(config, state, judge_steps)
         self.out = out
         self.chance = np.random.default_rng(config.seed)
 
     def choose(self, rows: list[int], count: int) -> list[int]:
-        return [int(n) for n in self.chance.permutation(rows)[:count]]
+        """So many rows in random order, each as often as the others."""
+        return [int(n) for n in np.resize(self.chance.permutation(rows), count)]
 
     def make(self, prompts: list[str], sheet: str, pipeline: Any = None, **options: Any) -> Any:
         pixels = sampling.generate(
@@ -103,7 +111,7 @@ class Evaluation:
         return pixels
 
     def english(self) -> dict[str, dict[str, float]]:
-        asked = self.choose(self.known.plain, RECALL_PROMPTS)
+        asked = self.choose(self.known.plain, self.prompts)
         pixels = self.make([prompt(self.known.pictures[n].subject) for n in asked], "recall")
         shuffled = [int(n) for n in self.chance.permutation(asked)]
         return {
@@ -112,12 +120,12 @@ class Evaluation:
         }
 
     def chinese(self) -> dict[str, float]:
-        asked = self.choose(self.known.plain, CHINESE_PROMPTS)
+        asked = self.choose(self.known.plain, self.prompts // 2)
         prompts = [f"一个{names(self.known.pictures[n].subject)[1]}" for n in asked]
         return self.known.recall(self.make(prompts, "chinese"), asked)
 
     def coloured(self, held_out: bool) -> dict[str, float]:
-        asked = self.choose(self.known.copies(held_out), COLOUR_PROMPTS)
+        asked = self.choose(self.known.copies(held_out), self.prompts // 4)
         subjects = [self.known.pictures[n].subject for n in asked]
         pixels = self.make([prompt(s) for s in subjects], f"colour{'-held-out' * held_out}")
         seen = np.array([colours.dominant(picture) for picture in pixels])
@@ -126,8 +134,8 @@ class Evaluation:
 
     def image_to_image(self) -> dict[str, dict[str, float]]:
         """From another concept's picture to the asked one, at growing strength."""
-        asked = self.choose(self.known.plain, IMAGE_PROMPTS)
-        inputs = self.known.pixels[self.choose(self.known.plain, IMAGE_PROMPTS)]
+        asked = self.choose(self.known.plain, self.prompts // 4)
+        inputs = self.known.pixels[self.choose(self.known.plain, self.prompts // 4)]
         pipeline: Any = StableDiffusionImg2ImgPipeline(**self.pipeline.components)
         pipeline.set_progress_bar_config(disable=True)
         prompts = [prompt(self.known.pictures[n].subject) for n in asked]

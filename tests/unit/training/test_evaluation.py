@@ -41,7 +41,7 @@ def test_saturation_tells_line_art_from_colour():
 
 
 def test_every_score_is_made_and_every_sheet_written(config, state, model, tmp_path):
-    scores = Evaluation(model, config, state, tmp_path, judge_steps=3).scores()
+    scores = Evaluation(model, config, state, tmp_path, prompts=8, judge_steps=3).scores()
     assert scores["recall"].keys() == {"top1", "top5", "cnn_top1"}
     assert "colour follows" in scores["held-out colour combinations"]
     distances = [
