@@ -21,6 +21,7 @@ from shared.rq_workers import RegisteredWorker
 from shared.store.job_store import JobStore
 from worker.attempts import Attempt, Attempts
 from worker.ledger import Ledger, Ticket
+from worker.niceness import step_back
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,7 @@ class QueueWorker:
         return None
 
     def _do(self, attempt: Attempt, ticket: Ticket) -> None:
+        step_back()
         try:
             self._work(attempt)
         finally:
