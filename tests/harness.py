@@ -20,7 +20,6 @@ from shared.ids import new_job_id
 from shared.job import Job, JobStatus
 from shared.objects import ObjectStore
 from shared.queue import TicketQueue, connect_rq
-from shared.request import GenerationRequest, Output, Priority
 from shared.rq_workers import RegisteredWorker
 from shared.settings import JobSettings, RedisSettings, StorageSettings
 from shared.store import keys
@@ -29,11 +28,13 @@ from shared.store.values import NewJob
 from shared.store.workers import WorkerState
 from tessera.local.children import Child, start_child
 from tests.tiny_model import build_tiny_sd
+from tests.tiny_request import tiny_request
 
 READY_SECONDS = 60
 STOP_SECONDS = 40
 POLL_SECONDS = 0.02
 TENANT = "tests"
+QUICK = {"steps": 4, "guidance_scale": 4.0, "sampler": "euler"}
 
 MODELS = """
 default = "tiny"
@@ -65,30 +66,6 @@ def tiny_models_file(directory: Path) -> Path:
     file = directory / "models.toml"
     file.write_text(MODELS)
     return file
-
-
-def tiny_request(**fields: object) -> GenerationRequest:
-    """A small picture in four steps, unless told otherwise."""
-    defaults = {
-        "model": "tiny",
-        "prompt": "a red apple",
-        "negative_prompt": "",
-        "width": 64,
-        "height": 64,
-        "num_images": 1,
-        "steps": 4,
-        "guidance_scale": 4.0,
-        "sampler": "euler",
-        "schedule": "default",
-        "eta": 0.0,
-        "seed": 7,
-        "output": Output(),
-        "priority": Priority.NORMAL,
-        "deadline_seconds": None,
-        "reproducible": False,
-        "metadata": {},
-    }
-    return GenerationRequest.model_validate(defaults | fields)
 
 
 @dataclass(frozen=True)
@@ -140,7 +117,7 @@ class Processes:
 
     def submit(self, count: int = 1, *, tickets: int | None = None, **fields: object) -> list[str]:
         """Create jobs with seeds that count up, and send one ticket each unless told otherwise."""
-        request = tiny_request(**fields)
+        request = tiny_request(**QUICK | fields)
         ids = []
         for offset in range(count):
             own = request.model_copy(update={"seed": request.seed + offset})

@@ -11,7 +11,8 @@ from shared.settings import JobSettings
 from shared.store import keys
 from shared.store.job_store import JobStore
 from shared.store.values import NewJob
-from tests.harness import TENANT, tiny_request
+from tests.harness import TENANT
+from tests.tiny_request import tiny_request
 
 
 @pytest.fixture

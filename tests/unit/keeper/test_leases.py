@@ -11,7 +11,8 @@ from shared.request import Priority
 from shared.settings import JobSettings
 from shared.store.job_store import JobStore
 from shared.store.values import NewJob
-from tests.harness import TENANT, tiny_request, wait_until
+from tests.harness import TENANT, wait_until
+from tests.tiny_request import tiny_request
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from shared.request import Priority
 from shared.settings import JobSettings
 from shared.store.job_store import JobStore
 from shared.store.values import NewJob
-from tests.harness import TENANT, tiny_request
+from tests.harness import TENANT
+from tests.tiny_request import tiny_request
 
 HIGH, NORMAL = ("tiny", Priority.HIGH), ("tiny", Priority.NORMAL)
 

@@ -6,7 +6,8 @@ from shared.ids import new_attempt_id, new_job_id
 from shared.settings import JobSettings
 from shared.store.job_store import JobStore
 from shared.store.values import NewJob
-from tests.harness import TENANT, tiny_request
+from tests.harness import TENANT
+from tests.tiny_request import tiny_request
 from worker.attempts import Attempt, Attempts
 
 WORKER_ID = "tessera-test-1"

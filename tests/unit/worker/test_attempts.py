@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from shared.job import Job, JobStatus, Progress
-from tests.harness import tiny_request
+from tests.tiny_request import tiny_request
 from tests.toy_stepper import make_sample
 from worker.attempts import Attempt, AttemptEnded, Attempts, Ending
 
