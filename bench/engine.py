@@ -28,6 +28,7 @@ from worker.models.stepper import DiffusionStepper
 from worker.models.text import Context
 from worker.niceness import step_back
 from worker.pictures import encode_picture
+from worker.runtime import SWITCH_SECONDS
 from worker.samplers.noise import draw_noise
 from worker.samplers.tables import build_table
 
@@ -35,8 +36,6 @@ MODEL = Path(__file__).parent.parent / "models" / "emoji"
 TICKS = 20  # the default number of steps
 ROUNDS = 5
 BUSY_THREADS = 8
-# What the worker sets: without it a waiting thread gets the interpreter after 5 ms only.
-SWITCH_SECONDS = 0.0005
 CPU = resolve_device(DeviceSettings(device="cpu"))
 CONTEXT_TOKENS = 77
 
