@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from training import tokenizer
@@ -60,14 +60,16 @@ def unet(config: Config) -> Any:
 
 
 def scheduler() -> Any:
-    """Stable Diffusion 1.5's noise schedule and its default sampler."""
-    return PNDMScheduler(
+    """Stable Diffusion 1.5's noise schedule, with DPM++ 2M to sample.
+
+    SD 1.5's own default, PNDM, overshoots with guidance in 20 steps on this small model.
+    """
+    return DPMSolverMultistepScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
         num_train_timesteps=1000,
         prediction_type="epsilon",
-        set_alpha_to_one=False,
-        skip_prk_steps=True,
+        timestep_spacing="leading",
         steps_offset=1,
     )

@@ -1,6 +1,7 @@
 """Training of a ControlNet for Canny edges beside the frozen denoiser."""
 
 import argparse
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,12 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     settings = config.controlnet
     machine = device.pick()
     samples = Samples(config, state)
-    outlines = torch.from_numpy(edges.canny(np.array(data.load(state).pixels)))
+    pixels = data.load(state).pixels
+
+    @functools.cache
+    def outline(row: int) -> torch.Tensor:
+        return torch.from_numpy(edges.canny(np.array(pixels[row : row + 1])))
+
     parts = export.trained(config, state)
     unet: Any = device.channels_last(parts["unet"].requires_grad_(False), machine)
     text = parts["text_encoder"].requires_grad_(False).to(machine)
@@ -41,7 +47,8 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     def loss_of(step: int) -> torch.Tensor:
         draw = samples.draw(step, settings.batch, config.denoiser.taught, NO_CAPTION)
         torch.manual_seed(config.seed + step)
-        shown = outlines[draw.rows][:, None].expand(-1, 3, -1, -1).float().to(machine)
+        outlines = torch.cat([outline(int(row)) for row in draw.rows])[:, None]
+        shown = outlines.expand(-1, 3, -1, -1).float().to(machine)
         noisy, noise, times, weights = noised(draw.latents.to(machine))
         with device.autocast(machine):
             context = text(draw.tokens.to(machine)).last_hidden_state

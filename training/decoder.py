@@ -16,7 +16,8 @@ from training.trainee import Trainee
 from training.vae import picture_loss, to_tensor
 
 NOISE = 0.05  # of the latents' variation: the denoiser's latents are not quite the encoder's
-DECAY = 0.995
+RATE = 0.25  # of the whole autoencoder's learning rate: a higher one undoes what was learnt
+DECAY = 0.99
 
 
 class Decoder(torch.nn.Module):
@@ -56,7 +57,7 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
             return picture_loss(trainee.module(latents.to(machine)), pictures)
 
     def rate_of(step: int) -> float:
-        return device.cosine(config.vae.learning_rate, step, config.vae.decoder_steps)
+        return device.cosine(RATE * config.vae.learning_rate, step, steps)
 
     steps = config.vae.decoder_steps
     return progress.train("decoder", trainee, steps, state, stop, loss_of, rate_of)

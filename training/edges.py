@@ -40,7 +40,7 @@ def canny(pixels: np.ndarray) -> np.ndarray:
     down = down.view_as(by_channel).gather(1, channel)
     ridge = is_ridge(steepness, across, down)
     strong, weak = ridge & (steepness > HIGH), ridge & (steepness > LOW)
-    return hysteresis(strong, weak)[:, 0].numpy()
+    return hysteresis(strong[:, 0].numpy(), weak[:, 0].numpy())
 
 
 def is_ridge(steepness: torch.Tensor, across: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
@@ -56,13 +56,19 @@ def is_ridge(steepness: torch.Tensor, across: torch.Tensor, down: torch.Tensor) 
     return kept
 
 
-def hysteresis(strong: torch.Tensor, weak: torch.Tensor) -> torch.Tensor:
-    """Weak edges that hang together with a strong one."""
+def hysteresis(strong: np.ndarray, weak: np.ndarray) -> np.ndarray:
+    """Weak edges that hang together with a strong one, `[n, h, w]` bool."""
     while True:
-        grown = grow(strong, 1) & weak | strong
-        if bool((grown == strong).all()):
+        grown = strong.copy()
+        grown[:, 1:] |= strong[:, :-1]
+        grown[:, :-1] |= strong[:, 1:]
+        wide = grown.copy()
+        wide[:, :, 1:] |= grown[:, :, :-1]
+        wide[:, :, :-1] |= grown[:, :, 1:]
+        wide = wide & weak | strong
+        if np.array_equal(wide, strong):
             return strong
-        strong = grown
+        strong = wide
 
 
 def grow(edges: torch.Tensor, pixels: int) -> torch.Tensor:
