@@ -72,7 +72,7 @@ def normalise(
         errors.append(FieldError("sampler", "unknown_sampler", f"one of: {known}"))
     else:
         errors += _sampler_errors(request, capability)
-        if body.eta is not None and not capability.uses_eta:
+        if body.eta and not capability.uses_eta:
             warnings.append(JobWarning(code="option_ignored", detail="the sampler has no `eta`"))
     if not errors and request.cost > entry.limits.max_cost:
         errors.append(_over_budget(request, entry))
@@ -93,7 +93,7 @@ def _default_schedule(preferred: str, capability: SamplerCapability | None) -> s
 
 
 def _output(output: OutputBody, warnings: list[JobWarning]) -> Output:
-    if output.format is OutputFormat.PNG and output.quality is not None:
+    if output.format is OutputFormat.PNG and output.quality not in (None, DEFAULT_QUALITY):
         warnings.append(JobWarning(code="option_ignored", detail="PNG has no `quality`"))
     return Output(format=output.format, quality=_given(output.quality, DEFAULT_QUALITY))
 

@@ -76,8 +76,8 @@ class QueueWorker:
         while not self._stopping and self._healthy():
             try:
                 ticket = self._next_ticket()
-            except redis.RedisError:
-                log.warning("RQ's server does not answer", exc_info=True)
+            except redis.RedisError as error:
+                log.warning("RQ's server does not answer: %s", error)
                 self._attempts.wait_for_change(OUTAGE_SECONDS)
                 continue
             except Exception:  # RQ reads records that anybody may have written

@@ -62,7 +62,7 @@ def lock_directory(root: Path) -> Iterator[DataDirectory]:
         StackError: another stack runs in it, or it cannot be made.
     """
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds keys and pictures
         lock = (root / "lock").open("w")
     except OSError as error:
         raise StackError(f"{root} cannot be the data directory: {error.strerror}") from error

@@ -65,6 +65,8 @@ def start_seaweed(
     command += [f"-{name}.port={ports[name]}" for name in SEAWEED_PORTS]
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-admin.ui=false", "-webdav=false"]
     command += ["-master.telemetry=false", "-volume.preStopSeconds=0"]
+    # The filer's HTTP side asks nobody for credentials and lets in every web page.
+    command += ["-disableHttp", f"-filer.allowedOrigins=http://{HOST}"]
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
     child = start_child("seaweedfs", command, log, environment)
     objects = ObjectStore(storage_settings(ports["s3"], bucket=bucket, key=key, secret=secret))

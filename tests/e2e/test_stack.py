@@ -6,13 +6,16 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
 from tessera.answers import Job
 from tessera.client import Client, Refused
+from tessera.local.directory import lock_directory
 from tessera.local.ports import HOST, SEAWEED_GRPC_OFFSET, free_ports
+from tessera.local.servers import SEAWEED_PORTS
 from tests.e2e.running import (
     COMMAND,
     STOP_SECONDS,
@@ -164,3 +167,21 @@ def test_a_demo_prints_the_picture_and_leaves_nothing_else(tmp_path: Path):
     assert Path(path).parent == tmp_path
     assert Path(path).read_bytes().startswith(b"\x89PNG")
     assert set(Path(tempfile.gettempdir()).glob("tessera-demo-*")) == before
+
+
+def test_pictures_cannot_be_had_or_changed_around_s3(stack: RunningStack, client: Client):
+    job = client.wait(client.submit("a red apple", **QUICK).id)
+    key = urlsplit(job.images[0].url).path
+    ports = json.loads((stack.data_dir / "ports.json").read_text())
+    with httpx2.Client(trust_env=False) as stranger:
+        for part in SEAWEED_PORTS:
+            for path in (key, f"/buckets{key}"):
+                url = f"http://{HOST}:{ports[part]}{path}"
+                assert stranger.get(url).is_client_error
+                assert stranger.delete(url).is_client_error
+    assert client.image(job.id)
+
+
+def test_nobody_else_may_look_into_the_data_directory(tmp_path: Path):
+    with lock_directory(tmp_path / "new") as directory:
+        assert directory.root.stat().st_mode & 0o777 == 0o700

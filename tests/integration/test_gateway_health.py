@@ -14,6 +14,7 @@ BODY = {"prompt": "a red apple"}
 
 def test_ready(client: httpx2.Client):
     assert client.get("/livez").json() == {"status": "ok"}
+    assert client.head("/livez").status_code == client.head("/readyz").status_code == 200
     assert client.get("/readyz").json() == {"status": "ok"}
 
 

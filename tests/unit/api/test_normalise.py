@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.body import JobBody, OutputBody
-from api.normalise import nearest_area, nearest_sides, normalise
+from api.normalise import DEFAULT_QUALITY, nearest_area, nearest_sides, normalise
 from shared.capabilities import SamplerCapability
 from shared.catalog import Catalog, Family, ModelDefaults, ModelEntry, ModelLimits
 from shared.errors import InvalidRequest
@@ -109,3 +109,8 @@ def test_accept_gives_the_format_that_the_body_leaves_open():
     body = JobBody(prompt="a")
     found = normalise(body, CATALOG, SAMPLERS, OutputFormat.WEBP)
     assert found.request.output.format is OutputFormat.WEBP
+
+
+def test_what_an_answer_echoes_can_be_sent_again_without_a_warning():
+    default = OutputBody(format=OutputFormat.PNG, quality=DEFAULT_QUALITY)
+    assert ask(sampler="euler", eta=0.0, output=default).warnings == ()
