@@ -8,7 +8,7 @@ import typer
 from tessera.client import DEFAULT_URL
 from tessera.commands.console import KeyOption, UrlOption, connected
 from tessera.commands.progress import follow
-from tessera.commands.saving import save_images
+from tessera.commands.saving import format_for, save_images
 
 jobs = typer.Typer(no_args_is_help=True, help="Look at jobs, and stop them.")
 
@@ -16,7 +16,10 @@ jobs = typer.Typer(no_args_is_help=True, help="Look at jobs, and stop them.")
 def generate(
     prompt: Annotated[str, typer.Argument(help="What to draw.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A file's name, or a folder.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="A file's name (its suffix chooses the format), or a folder."
+        ),
     ] = Path("out"),
     model: Annotated[str | None, typer.Option()] = None,
     negative_prompt: Annotated[str | None, typer.Option()] = None,
@@ -33,6 +36,7 @@ def generate(
     api_key: KeyOption = None,
 ) -> None:
     """Draw a prompt; print where the pictures lie. What is not given is the model's default."""
+    picture_format = format_for(output)
     asked = {
         "model": model,
         "negative_prompt": negative_prompt,
@@ -45,6 +49,7 @@ def generate(
         "schedule": schedule,
         "seed": seed,
         "priority": priority,
+        "output": {"format": picture_format} if picture_format else None,
     }
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     with connected(url, api_key) as client:

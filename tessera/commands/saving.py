@@ -3,11 +3,28 @@
 import re
 from pathlib import Path
 
+import typer
+
 from tessera.answers import Job
 from tessera.client import Client
 
 NAME_CHARACTERS = 40
 SUFFIXES = {"jpeg": "jpg"}
+FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+
+
+def format_for(target: Path) -> str | None:
+    """The format that the name of a file asks for; None for a folder.
+
+    Raises:
+        typer.BadParameter: no such pictures are made.
+    """
+    if target.suffix == "":
+        return None
+    if target.suffix.lower() not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise typer.BadParameter(f"{target.suffix} is none of {known}", param_hint="--output")
+    return FORMATS[target.suffix.lower()]
 
 
 def save_images(client: Client, job: Job, target: Path) -> list[Path]:

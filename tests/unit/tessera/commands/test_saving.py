@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import typer
 
-from tessera.commands.saving import picture_path
+from tessera.commands.saving import format_for, picture_path
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,16 @@ def test_a_files_name_is_taken_as_it_is():
 def test_several_pictures_under_one_name_are_numbered():
     path = picture_path(Path("apple.png"), "a red apple", seed=7, suffix="png", number=2)
     assert path == Path("apple-2.png")
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"),
+    [("out", None), ("a.png", "png"), ("a.JPG", "jpeg"), ("a.jpeg", "jpeg"), ("a.webp", "webp")],
+)
+def test_the_suffix_chooses_the_format(target: str, asked: str | None):
+    assert format_for(Path(target)) == asked
+
+
+def test_an_unknown_suffix_is_refused():
+    with pytest.raises(typer.BadParameter, match=r"\.gif is none of \.png"):
+        format_for(Path("a.gif"))
