@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.requests import request
 from shared.catalog import load_catalog
 from shared.connections import connect
 from shared.ids import new_attempt_id, new_job_id
-from shared.request import GenerationRequest, Output, Priority
 from shared.settings import JobSettings, RedisSettings
 from shared.store.job_store import JobStore
 from shared.store.values import NewJob
@@ -35,30 +35,8 @@ MODELS = Path(__file__).parent.parent / "models" / "models.toml"
 CANCELLATIONS = 200
 COMPANY = 7
 STEPS = 150
+SMALL = {"width": 64, "height": 64, "guidance_scale": 1.0, "sampler": "euler"}
 WORKER = "bench"
-
-
-def request_for(model: str, seed: int) -> GenerationRequest:
-    """A long job."""
-    return GenerationRequest(
-        model=model,
-        prompt="a red apple",
-        negative_prompt="",
-        width=64,
-        height=64,
-        num_images=1,
-        steps=STEPS,
-        guidance_scale=1.0,
-        sampler="euler",
-        schedule="default",
-        eta=0.0,
-        seed=seed,
-        output=Output(),
-        priority=Priority.NORMAL,
-        deadline_seconds=None,
-        reproducible=False,
-        metadata={},
-    )
 
 
 @dataclass
@@ -93,13 +71,13 @@ class Line:
     def begin(self) -> Attempt:
         """Create, claim and submit one job."""
         self._sequence += 1
-        request = request_for(self.model.entry.id, self._sequence)
-        job_id = self.store.create(NewJob(new_job_id(), "bench", request)).job_id
-        claim = self.store.claim([request.model], new_attempt_id(), WORKER)
+        asked = request(model=self.model.entry.id, seed=self._sequence, steps=STEPS, **SMALL)
+        job_id = self.store.create(NewJob(new_job_id(), "bench", asked)).job_id
+        claim = self.store.claim([asked.model], new_attempt_id(), WORKER)
         assert claim is not None
         assert claim.job.id == job_id
         attempt = Attempt(claim.job, claim.attempt_id, suspect=False, sequence=self._sequence)
-        samples, _ = self.model.prepare(job_id, request, self._sequence, Kind.ORDINARY)
+        samples, _ = self.model.prepare(job_id, asked, self._sequence, Kind.ORDINARY)
         attempt.samples = samples
         self._samples[job_id] = samples[0]
         self.attempts.add(attempt)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 
-from shared.request import GenerationRequest, Output, Priority
+from bench.requests import request
 from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine
 from worker.engine.sample import BatchKey, Kind, Sample
@@ -94,31 +94,13 @@ def tick_microseconds(count: int, unet: TimedUNet) -> tuple[float, float]:
 def busy_threads() -> Iterator[None]:
     """Eight threads that compress pictures for as long as the block runs."""
     pixels = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
-    request = GenerationRequest(
-        model="bench",
-        prompt="a red apple",
-        negative_prompt="",
-        width=512,
-        height=512,
-        num_images=1,
-        steps=TICKS,
-        guidance_scale=7.5,
-        sampler="euler",
-        schedule="default",
-        eta=0.0,
-        seed=0,
-        output=Output(),
-        priority=Priority.NORMAL,
-        deadline_seconds=None,
-        reproducible=False,
-        metadata={},
-    )
+    asked = request()
     ended = threading.Event()
 
     def compress() -> None:
         step_back()
         while not ended.is_set():
-            encode_picture(pixels, request, 0)
+            encode_picture(pixels, asked, 0)
 
     threads = [threading.Thread(target=compress) for _ in range(BUSY_THREADS)]
     for thread in threads:

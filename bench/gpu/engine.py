@@ -19,8 +19,8 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from bench.requests import request
 from shared.catalog import ModelDefaults, ModelEntry
-from shared.request import GenerationRequest, Output, Priority
 from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine, TickReport
 from worker.engine.sample import Kind
@@ -74,29 +74,6 @@ def build_sd15(path: Path) -> None:
     pipeline.save_pretrained(path)
 
 
-def request(seed: int) -> GenerationRequest:
-    """A guided job of the usual kind."""
-    return GenerationRequest(
-        model="sd15",
-        prompt="a red apple",
-        negative_prompt="",
-        width=512,
-        height=512,
-        num_images=1,
-        steps=STEPS,
-        guidance_scale=7.5,
-        sampler="dpmpp_2m",
-        schedule="karras",
-        eta=0.0,
-        seed=seed,
-        output=Output(),
-        priority=Priority.NORMAL,
-        deadline_seconds=None,
-        reproducible=False,
-        metadata={},
-    )
-
-
 def run() -> dict[str, Any]:
     """Load, warm up, then time whole batches through the engine."""
     ticks: list[TickReport] = []
@@ -126,7 +103,12 @@ def run() -> dict[str, Any]:
             samples = [
                 sample
                 for seed in range(count)
-                for sample in model.prepare(f"job_{seed}", request(seed), seed, Kind.ORDINARY)[0]
+                for sample in model.prepare(
+                    f"job_{seed}",
+                    request(model="sd15", seed=seed, steps=STEPS, schedule="karras"),
+                    seed,
+                    Kind.ORDINARY,
+                )[0]
             ]
             ticks.clear()
             began = time.perf_counter()
