@@ -1,6 +1,5 @@
 """Polish of the autoencoder's decoder alone, so that cached latents and the denoiser stay valid."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +7,10 @@ import numpy as np
 import torch
 
 from training import architecture, checkpoint, data, device, progress
-from training.command import add_common, run
 from training.config import Config
 from training.errors import TrainingError
 from training.progress import Stop
+from training.stage import run_stage
 from training.trainee import Trainee
 from training.vae import picture_loss, to_tensor
 
@@ -63,17 +62,5 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     return progress.train("decoder", trainee, steps, state, stop, loss_of, rate_of)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.decoder", description=__doc__)
-    add_common(parser)
-    parser.add_argument("--minutes", type=float, help="stop then, to be resumed later")
-    arguments = parser.parse_args()
-
-    def work(config: Config, state: Path) -> None:
-        train(config, state, Stop.after(arguments.minutes))
-
-    run(work, arguments)
-
-
 if __name__ == "__main__":
-    main()
+    run_stage("decoder", __doc__, train)

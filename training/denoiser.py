@@ -1,17 +1,16 @@
 """Training of the denoiser: UNet and text encoder together, on cached latents."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from training import architecture, checkpoint, device, progress
-from training.command import add_common, run
 from training.config import Config
 from training.errors import TrainingError
 from training.progress import Stop
 from training.samples import Samples
+from training.stage import run_stage
 from training.trainee import Trainee
 
 VIEWS = 2  # noised copies of each drawn latent: they share one pass of the text encoder
@@ -105,17 +104,5 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     return progress.train("denoiser", trainee, settings.steps, state, stop, loss_of, rate_of)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.denoiser", description=__doc__)
-    add_common(parser)
-    parser.add_argument("--minutes", type=float, help="stop then, to be resumed later")
-    arguments = parser.parse_args()
-
-    def work(config: Config, state: Path) -> None:
-        train(config, state, Stop.after(arguments.minutes))
-
-    run(work, arguments)
-
-
 if __name__ == "__main__":
-    main()
+    run_stage("denoiser", __doc__, train)

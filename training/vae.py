@@ -1,6 +1,5 @@
 """Training of the autoencoder: 128 px pictures to 16x16x4 latents and back."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,9 @@ import torch
 from torch.nn import functional
 
 from training import architecture, checkpoint, data, device, progress
-from training.command import add_common, run
 from training.config import Config
 from training.progress import Stop
+from training.stage import run_stage
 from training.trainee import Trainee
 
 KL_WEIGHT = 2e-4  # of the mean squared error's scale; keeps latents near a normal distribution
@@ -102,17 +101,5 @@ def cache(vae: Any, pixels: np.ndarray, state: Path, machine: torch.device, flip
     print(f"VAE: {psnr:.2f} dB over {len(pixels)} pictures, latent std {latents.std():.3f}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.vae", description=__doc__)
-    add_common(parser)
-    parser.add_argument("--minutes", type=float, help="stop then, to be resumed later")
-    arguments = parser.parse_args()
-
-    def work(config: Config, state: Path) -> None:
-        train(config, state, Stop.after(arguments.minutes))
-
-    run(work, arguments)
-
-
 if __name__ == "__main__":
-    main()
+    run_stage("vae", __doc__, train)
