@@ -9,11 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from shared.errors import ConfigurationError
 
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+
 
 class Family(StrEnum):
     """Architectures that workers can run."""
 
-    SD = "sd"
+    SD = "sd"  # Stable Diffusion 1.x and 2.x, their inpainting models among them
+    SDXL = "sdxl"
 
 
 class ModelDefaults(BaseModel):
@@ -38,21 +41,18 @@ class ModelLimits(BaseModel):
     max_side: int = Field(default=1024, ge=64)
     max_pixels: int = Field(default=1024 * 1024, ge=64 * 64)
     max_cost: float = Field(default=2000, gt=0)
+    max_controls: int = Field(default=4, ge=0, le=16)
+    max_loras: int = Field(default=4, ge=0, le=16)
 
 
-class ModelEntry(BaseModel):
-    """One model: where it lies, how it runs, what it allows."""
+class Source(BaseModel):
+    """Where weights lie: a path, or a hub repository at a pinned commit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
-    family: Family
     path: Path | None = None
     repository: str | None = None
     revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
-    title: str = ""
-    defaults: ModelDefaults = ModelDefaults()
-    limits: ModelLimits = ModelLimits()
 
     @model_validator(mode="after")
     def _names_one_source(self) -> Self:
@@ -61,6 +61,68 @@ class ModelEntry(BaseModel):
         if self.repository is not None and self.revision is None:
             raise ValueError("`repository` needs `revision`: the full commit hash")
         return self
+
+    def beside(self, directory: Path) -> Self:
+        """The same with a relative path taken from that directory."""
+        return self.model_copy(update={"path": directory / self.path}) if self.path else self
+
+
+class ControlEntry(Source):
+    """A ControlNet that goes with a model; requests name it by its `type`."""
+
+    type: str = Field(pattern=NAME)
+
+
+class LoraEntry(Source):
+    """A LoRA file that goes with a model."""
+
+    name: str = Field(pattern=NAME)
+
+
+class EmbeddingEntry(Source):
+    """A textual inversion file that goes with a model; its name in a prompt calls it."""
+
+    name: str = Field(pattern=NAME)
+
+
+class ModelEntry(Source):
+    """One model: where it lies, how it runs, what it allows.
+
+    A path is a folder in diffusers layout, or one `.safetensors` checkpoint.
+    """
+
+    id: str = Field(pattern=NAME)
+    family: Family
+    title: str = ""
+    vae: Source | None = None
+    controls: tuple[ControlEntry, ...] = ()
+    loras: tuple[LoraEntry, ...] = ()
+    embeddings: tuple[EmbeddingEntry, ...] = ()
+    defaults: ModelDefaults = ModelDefaults()
+    limits: ModelLimits = ModelLimits()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for what, names in (
+            ("controls", [control.type for control in self.controls]),
+            ("LoRAs", [lora.name for lora in self.loras]),
+            ("embeddings", [embedding.name for embedding in self.embeddings]),
+        ):
+            if len(set(names)) < len(names):
+                raise ValueError(f"two {what} of {self.id} share a name")
+        return self
+
+    def beside(self, directory: Path) -> Self:
+        """The same with all relative paths taken from that directory."""
+        located = super().beside(directory)
+        return located.model_copy(
+            update={
+                "vae": self.vae.beside(directory) if self.vae else None,
+                "controls": tuple(entry.beside(directory) for entry in self.controls),
+                "loras": tuple(entry.beside(directory) for entry in self.loras),
+                "embeddings": tuple(entry.beside(directory) for entry in self.embeddings),
+            }
+        )
 
 
 class Catalog(BaseModel):
@@ -101,8 +163,5 @@ def load_catalog(path: Path) -> Catalog:
         catalog = Catalog.model_validate(document)
     except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
-    located = tuple(
-        entry.model_copy(update={"path": path.parent / entry.path}) if entry.path else entry
-        for entry in catalog.models
-    )
+    located = tuple(entry.beside(path.parent) for entry in catalog.models)
     return catalog.model_copy(update={"models": located})

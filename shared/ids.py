@@ -30,6 +30,11 @@ def job_prefix(tenant: str, job_id: str) -> str:
     return f"{tenant}/{job_id}/"
 
 
+def input_key(tenant: str, input_id: str) -> str:
+    """Where a tenant's checked input picture lies in S3: a PNG, whatever was sent."""
+    return f"{tenant}/inputs/{input_id}.png"
+
+
 def job_id_of(prefix: str) -> str:
     """The job whose objects lie under that prefix."""
     return prefix.split("/")[1]

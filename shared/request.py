@@ -22,6 +22,7 @@ class OutputFormat(StrEnum):
     PNG = "png"
     JPEG = "jpeg"
     WEBP = "webp"
+    AVIF = "avif"
 
 
 class Output(BaseModel):
@@ -31,6 +32,79 @@ class Output(BaseModel):
 
     format: OutputFormat = OutputFormat.PNG
     quality: int = 90
+
+
+class Fit(StrEnum):
+    """How an input picture of another shape comes to the request's width and height."""
+
+    COVER = "cover"  # fills it; what stands out is cut off evenly
+    CONTAIN = "contain"  # fits inside; the rest is filled with the picture's own edges
+    STRETCH = "stretch"
+
+
+class InputRef(BaseModel):
+    """A checked input picture, stored under `shared.ids.input_key`. Sides in pixels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    width: int
+    height: int
+
+
+class Control(BaseModel):
+    """One control picture: its kind, its weight, and the part of the steps where it counts.
+
+    `start` and `end` are fractions of the steps. With `preprocess` the picture is a photograph,
+    of which the worker makes the kind's drawing (canny: its edges).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+    image: InputRef
+    scale: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    preprocess: bool = False
+
+
+class Lora(BaseModel):
+    """One configured LoRA by its name, and how strongly it counts; 0 is exactly none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    scale: float = 1.0
+
+
+class Hires(BaseModel):
+    """A second pass: the latent enlarged by `scale`, noised by `strength`, denoised again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: float
+    strength: float
+    steps: int
+
+
+class WebhookEvent(StrEnum):
+    """What a job's webhook can be called for."""
+
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+class Webhook(BaseModel):
+    """Who is called back, and for what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    events: tuple[WebhookEvent, ...]
 
 
 class GenerationRequest(BaseModel):
@@ -59,6 +133,18 @@ class GenerationRequest(BaseModel):
     deadline_seconds: float | None
     reproducible: bool
     metadata: dict[str, str]
+    image: InputRef | None = None
+    strength: float = 1.0
+    mask: InputRef | None = None
+    fit: Fit = Fit.COVER
+    controls: tuple[Control, ...] = ()
+    loras: tuple[Lora, ...] = ()
+    guidance_rescale: float = 0.0
+    clip_skip: int = 0
+    hires: Hires | None = None
+    preview_every: int = 0
+    trajectory: bool = False
+    webhook: Webhook | None = None
 
     @property
     def rows(self) -> int:
@@ -67,9 +153,15 @@ class GenerationRequest(BaseModel):
 
     @property
     def cost(self) -> float:
-        """Rows x steps x megapixels x images: what fairness and limits count."""
+        """Rows x steps x megapixels x images: what fairness and limits count.
+
+        Steps that an input picture's strength skips are not counted, those of a second pass are.
+        """
+        steps = self.steps * (self.strength if self.image else 1.0)
+        if self.hires:
+            steps += self.hires.steps * self.hires.strength * self.hires.scale**2
         megapixels = self.width * self.height / 1e6
-        return self.rows * self.steps * megapixels * self.num_images
+        return self.rows * steps * megapixels * self.num_images
 
     def image_seed(self, index: int) -> int:
         """The seed of image `index`."""

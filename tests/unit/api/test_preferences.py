@@ -40,7 +40,7 @@ def test_wait(prefer: str | None, seconds: int | None):
         ("image/png", True, OutputFormat.PNG),
         ("image/*", True, None),
         ("IMAGE/WEBP;q=0.9, image/png", True, OutputFormat.WEBP),
-        ("image/avif,image/jpeg", True, OutputFormat.JPEG),
+        ("image/avif,image/jpeg", True, OutputFormat.AVIF),
         ("application/json, image/png", False, OutputFormat.PNG),
     ],
 )
