@@ -152,6 +152,12 @@ class GenerationRequest(BaseModel):
         return 2 if self.guidance_scale > 1 else 1
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the finished pictures: a second pass enlarges, to multiples of 8."""
+        scale = self.hires.scale if self.hires else 1.0
+        return int(self.width * scale) // 8 * 8, int(self.height * scale) // 8 * 8
+
+    @property
     def cost(self) -> float:
         """Rows x steps x megapixels x images: what fairness and limits count.
 

@@ -9,14 +9,15 @@ from PIL import Image
 from training import edges, sampling
 from training.captions import prompt
 from training.evaluation import Evaluation
+from worker.models import canny
 
 
 def controlnet(evaluation: Evaluation, folder: Path) -> dict[str, dict[str, float]]:
     """Edge F1 of pictures asked for with another concept's edges, with and without control."""
     known = evaluation.known
     asked = evaluation.choose(known.plain, evaluation.prompts // 4)
-    outlines = edges.canny(known.pixels[evaluation.choose(known.plain, len(asked))])
-    shown = [Image.fromarray(picture) for picture in edges.as_control(outlines)]
+    outlines = canny.canny(known.pixels[evaluation.choose(known.plain, len(asked))])
+    shown = [Image.fromarray(picture) for picture in canny.as_control(outlines)]
     prompts = [prompt(known.pictures[n].subject) for n in asked]
     control = ControlNetModel.from_pretrained(folder, local_files_only=True)
     pipeline = sampling.load(
@@ -31,7 +32,7 @@ def controlnet(evaluation: Evaluation, folder: Path) -> dict[str, dict[str, floa
 
 
 def mean_f1(outlines: np.ndarray, pixels: np.ndarray) -> float:
-    return round(float(edges.f1(outlines, edges.canny(pixels)).mean()), 3)
+    return round(float(edges.f1(outlines, canny.canny(pixels)).mean()), 3)
 
 
 def lora(evaluation: Evaluation, path: Path) -> dict[str, dict[str, float]]:

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from diffusers import ControlNetModel
 
-from training import checkpoint, data, device, edges, export, progress
+from training import checkpoint, data, device, export, progress
 from training.command import add_common, run
 from training.config import Config
 from training.denoiser import noised, weighted
 from training.progress import Stop
 from training.samples import Samples
 from training.trainee import Trainee
+from worker.models import canny
 
 NO_CAPTION = 0.5  # dropped more often than usual, so that the edges must tell
 EMBEDDING_CHANNELS = (16, 32, 64, 64)  # on the way from 128 px to the latent's 16
@@ -36,7 +37,7 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
 
     @functools.cache
     def outline(row: int) -> torch.Tensor:
-        return torch.from_numpy(edges.canny(np.array(pixels[row : row + 1])))
+        return torch.from_numpy(canny.canny(np.array(pixels[row : row + 1])))
 
     parts = export.trained(config, state)
     unet: Any = device.channels_last(parts["unet"].requires_grad_(False), machine)

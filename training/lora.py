@@ -11,7 +11,7 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from torch.nn import functional
 
-from training import checkpoint, data, device, edges, export, progress
+from training import checkpoint, data, device, export, progress
 from training.command import add_common, run
 from training.config import Config
 from training.denoiser import noised, weighted
@@ -19,6 +19,7 @@ from training.progress import Stop
 from training.samples import Samples
 from training.trainee import Trainee
 from training.vae import to_tensor
+from worker.models import canny
 
 RANK = 8
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"]
@@ -28,9 +29,9 @@ DECAY = 0.99
 
 def line_art(pixels: np.ndarray) -> np.ndarray:
     """Outlines `[n, h, w, 3]` uint8, soft black on white, of pictures of the same shape."""
-    outlines = torch.from_numpy(edges.canny(pixels)).float()[:, None]
+    outlines = torch.from_numpy(canny.canny(pixels)).float()[:, None]
     thick = functional.max_pool2d(outlines, LINE_WIDTH, 1, LINE_WIDTH // 2)
-    grey = 255.0 * (1.0 - edges.smoothed(thick)[:, 0].numpy())
+    grey = 255.0 * (1.0 - canny.smoothed(thick)[:, 0].numpy())
     return np.repeat(grey[..., None].round().astype(np.uint8), 3, axis=-1)
 
 
