@@ -4,6 +4,7 @@ A page of a stranger can reach loopback through the visitor's browser (DNS rebin
 a proxy on this machine can carry strangers in; both show in the headers.
 """
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -52,6 +53,7 @@ def refusal(headers: Headers) -> str | None:
     return None
 
 
+@lru_cache(64)  # clients call us by one name or two
 def _name(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""

@@ -4,11 +4,13 @@ Callers pass ids, codes and durations in `extra=`; a prompt, a key, a signature 
 place in a message.
 """
 
-import json
 import logging
 import sys
 import time
 from contextvars import ContextVar
+from functools import lru_cache
+
+from pydantic_core import to_json
 
 from shared.settings import LogSettings
 
@@ -45,9 +47,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line: dict[str, object] = {
-            "time": f"{stamp}.{int(record.msecs):03d}Z",
+            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "process": self._process_name,
             "logger": record.name,
@@ -60,7 +61,12 @@ class JsonFormatter(logging.Formatter):
         line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return to_json(line, fallback=str).decode()
+
+
+@lru_cache(1)
+def _second(moment: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
 
 
 def configure_logging(process_name: str, settings: LogSettings) -> None:
@@ -70,3 +76,6 @@ def configure_logging(process_name: str, settings: LogSettings) -> None:
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # What no line shows need not be found out; logging's own manual gives these switches.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
