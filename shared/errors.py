@@ -5,6 +5,8 @@ TesseraError
   - InvalidBody (400)         not JSON
   - InvalidRequest (422)      JSON, but not a legal request
     - IdempotencyMismatch     the key was used with another body
+    - OutboundRefused         a URL that we do not dial
+    - OutboundFailed          a URL that did not answer as it should
   - UnsupportedMediaType (415)
   - Unauthorized (401), Forbidden (403), NotFound (404)
   - BodyTooLarge (413)
@@ -75,6 +77,24 @@ class IdempotencyMismatch(InvalidRequest):
     """The idempotency key came before with another body."""
 
     code = "idempotency_key_reused"
+
+
+class OutboundRefused(InvalidRequest):
+    """A URL that leads nowhere, or where this service does not go; which of them is not told."""
+
+    code = "url_refused"
+
+    def __init__(self) -> None:
+        super().__init__("the URL cannot be used: it must be https and lead to a public address")
+
+
+class OutboundFailed(InvalidRequest):
+    """What a URL leads to did not answer, or not with what was asked for."""
+
+    code = "url_failed"
+
+    def __init__(self) -> None:
+        super().__init__("the URL did not answer in time with what was asked for")
 
 
 class UnsupportedMediaType(TesseraError):

@@ -1,0 +1,1 @@
+"""Requests to addresses that strangers chose: webhooks, and pictures given as links."""
