@@ -45,14 +45,26 @@ class ModelLimits(BaseModel):
     max_loras: int = Field(default=4, ge=0, le=16)
 
 
+class Prediction(StrEnum):
+    """What a UNet was trained to predict."""
+
+    EPSILON = "epsilon"
+    V_PREDICTION = "v_prediction"
+
+
 class Source(BaseModel):
-    """Where weights lie: a path, or a hub repository at a pinned commit."""
+    """Where weights lie: a path, or a hub repository at a pinned commit.
+
+    `file` names one file of the repository; `sha256` is what one file must hash to.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path | None = None
     repository: str | None = None
     revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
+    file: str | None = None
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
     @model_validator(mode="after")
     def _names_one_source(self) -> Self:
@@ -60,6 +72,8 @@ class Source(BaseModel):
             raise ValueError("give either `path` or `repository` with a pinned `revision`")
         if self.repository is not None and self.revision is None:
             raise ValueError("`repository` needs `revision`: the full commit hash")
+        if self.file is not None and self.repository is None:
+            raise ValueError("`file` is a file of a `repository`")
         return self
 
     def beside(self, directory: Path) -> Self:
@@ -88,12 +102,15 @@ class EmbeddingEntry(Source):
 class ModelEntry(Source):
     """One model: where it lies, how it runs, what it allows.
 
-    A path is a folder in diffusers layout, or one `.safetensors` checkpoint.
+    A path is a folder in diffusers layout, or one `.safetensors` checkpoint. For a checkpoint of
+    an unusual architecture `config` is a folder in diffusers layout, without weights.
     """
 
     id: str = Field(pattern=NAME)
     family: Family
     title: str = ""
+    config: Path | None = None
+    prediction: Prediction | None = None
     vae: Source | None = None
     controls: tuple[ControlEntry, ...] = ()
     loras: tuple[LoraEntry, ...] = ()
@@ -117,6 +134,7 @@ class ModelEntry(Source):
         located = super().beside(directory)
         return located.model_copy(
             update={
+                "config": directory / self.config if self.config else None,
                 "vae": self.vae.beside(directory) if self.vae else None,
                 "controls": tuple(entry.beside(directory) for entry in self.controls),
                 "loras": tuple(entry.beside(directory) for entry in self.loras),

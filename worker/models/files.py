@@ -1,85 +1,122 @@
-"""Finds a model's directory and checks it before anything in it is loaded."""
+"""Finds a model's files and checks them before anything in them is loaded."""
 
 import hashlib
-import json
+from functools import partial
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-from shared.catalog import ModelEntry
+from shared.catalog import Family, ModelEntry, Source
 from shared.errors import ConfigurationError
+from worker.models.folder import INDEX, read_json, weight_files
+from worker.models.hub import locate
 
-PIPELINE = "StableDiffusionPipeline"
-PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-WEIGHTS = ("unet", "vae", "text_encoder")
+PIPELINES = {
+    Family.SD: ("StableDiffusionPipeline", "StableDiffusionInpaintPipeline"),
+    Family.SDXL: ("StableDiffusionXLPipeline", "StableDiffusionXLInpaintPipeline"),
+}
+WEIGHTS = {
+    Family.SD: ("unet", "vae", "text_encoder"),
+    Family.SDXL: ("unet", "vae", "text_encoder", "text_encoder_2"),
+}
+DESCRIPTIONS = {
+    Family.SD: ("tokenizer", "scheduler"),
+    Family.SDXL: ("tokenizer", "tokenizer_2", "scheduler"),
+}
 
 # Loading one of these can run code that somebody put into it.
 PICKLES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
 
-# Of a hub repository only what is loaded: no pickles, no second copies in other precisions.
-FETCHED = ("model_index.json", *(f"{part}/*.{end}" for part in PARTS for end in ("json", "txt")))
-FETCHED_WEIGHTS = (
-    "text_encoder/model.safetensors",
-    "unet/diffusion_pytorch_model.safetensors",
-    "vae/diffusion_pytorch_model.safetensors",
-)
-
 
 def locate_model(entry: ModelEntry) -> Path:
-    """The model's directory in diffusers layout, checked; fetched first if it is on the hub.
+    """The model's folder in diffusers layout or its `.safetensors` file, looked at from outside.
 
-    Raises ConfigurationError with the reason where it is missing, incomplete, altered, of
-    another kind, or holds a pickle.
+    Raises ConfigurationError with the reason where it is missing, incomplete, of another kind,
+    or holds a pickle.
     """
-    path = entry.path or _fetch(entry)
+    check = partial(_check, entry)
+    folders = (*_weights(entry), *DESCRIPTIONS[entry.family])
     try:
-        _check(path)
+        path = locate(entry, check, folders)
+        check(path)
     except ConfigurationError as error:
-        raise ConfigurationError(f"model {entry.id} in {path}: {error.detail}") from error
+        where = f" in {entry.path}" if entry.path else ""
+        raise ConfigurationError(f"model {entry.id}{where}: {error.detail}") from error
     return path
 
 
-def _fetch(entry: ModelEntry) -> Path:
-    assert entry.repository is not None
-    try:
-        folder = snapshot_download(
-            entry.repository,
-            revision=entry.revision,
-            allow_patterns=[*FETCHED, *FETCHED_WEIGHTS],
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = f"model {entry.id}: {entry.repository} cannot be fetched: {error}"
-        raise ConfigurationError(reason) from error
-    return Path(folder)
+def locate_weights(source: Source) -> Path:
+    """A `.safetensors` file, or a folder with one part of a model. Raises ConfigurationError."""
+    path = locate(source, _check_part)
+    if path.is_dir():
+        _check_part(path)
+    else:
+        check_file(path)
+    return path
 
 
-def _check(path: Path) -> None:
-    if not path.is_dir():
-        raise ConfigurationError("there is no such directory")
-    pickles = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICKLES)
-    if pickles:
-        name = pickles[0].relative_to(path)
-        raise ConfigurationError(f"{name} may be a pickle; only safetensors are loaded")
-    _check_pipeline(path / "model_index.json")
-    for part in PARTS:
-        if not (path / part).is_dir():
-            raise ConfigurationError(f"the part `{part}` is missing")
-    for part in WEIGHTS:
-        if not any((path / part).glob("*.safetensors")):
-            raise ConfigurationError(f"the part `{part}` has no safetensors")
+def check_file(path: Path) -> None:
+    """Raises ConfigurationError unless it is a file of safetensors by its name."""
+    if path.suffix.lower() in PICKLES:
+        raise ConfigurationError(f"{path.name} may be a pickle; only safetensors are loaded")
+    if path.suffix.lower() != ".safetensors":
+        raise ConfigurationError("it is neither a folder nor a .safetensors file")
+    if not path.is_file():
+        raise ConfigurationError("there is no such file")
+
+
+def check_hashes(source: Source, path: Path) -> None:
+    """Read everything and compare it with what `sha256` or the folder's SHA256SUMS say.
+
+    Raises ConfigurationError where something was altered or is not there.
+    """
+    if source.sha256 is not None:
+        if path.is_dir():
+            raise ConfigurationError("`sha256` is for one file; a folder has SHA256SUMS")
+        if _sha256(path) != source.sha256:
+            raise ConfigurationError(f"{path.name} is not what its `sha256` says")
     sums = path / "SHA256SUMS"
     if sums.is_file():
         _check_sums(path, sums)
 
 
-def _check_pipeline(index: Path) -> None:
+def _weights(entry: ModelEntry) -> tuple[str, ...]:
+    return tuple(part for part in WEIGHTS[entry.family] if part != "vae" or entry.vae is None)
+
+
+def _check(entry: ModelEntry, path: Path) -> None:
+    if not path.is_dir():
+        if path.suffix:
+            check_file(path)
+            return
+        raise ConfigurationError("there is no such directory")
+    pickles = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICKLES)
+    if pickles:
+        name = pickles[0].relative_to(path)
+        raise ConfigurationError(f"{name} may be a pickle; only safetensors are loaded")
+    _check_pipeline(path / INDEX, entry.family)
+    for part in (*_weights(entry), *DESCRIPTIONS[entry.family]):
+        if not (path / part).is_dir():
+            raise ConfigurationError(f"the part `{part}` is missing")
+    for part in _weights(entry):
+        try:
+            weight_files(path / part)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"the part `{part}`: {error.detail}") from error
+
+
+def _check_part(path: Path) -> None:
+    if not path.is_dir():
+        raise ConfigurationError("there is no such directory")
+    weight_files(path)
+
+
+def _check_pipeline(index: Path, family: Family) -> None:
     try:
-        pipeline = json.loads(index.read_text(encoding="utf-8")).get("_class_name")
-    except (OSError, ValueError, AttributeError) as error:
+        pipeline = read_json(index).get("_class_name")
+    except (OSError, ValueError) as error:
         raise ConfigurationError("model_index.json is missing or not legible") from error
-    if pipeline != PIPELINE:
-        raise ConfigurationError(f"it is a {pipeline}, not a {PIPELINE}")
+    if pipeline not in PIPELINES[family]:
+        expected = " or a ".join(PIPELINES[family])
+        raise ConfigurationError(f"it is a {pipeline}, not a {expected}")
 
 
 def _check_sums(path: Path, sums: Path) -> None:
@@ -88,6 +125,10 @@ def _check_sums(path: Path, sums: Path) -> None:
         file = path / name.lstrip(" *")
         if not file.is_file():
             raise ConfigurationError(f"{name.strip()} is in SHA256SUMS, but not there")
-        with file.open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != expected:
-                raise ConfigurationError(f"{name.strip()} is not what SHA256SUMS says")
+        if _sha256(file) != expected:
+            raise ConfigurationError(f"{name.strip()} is not what SHA256SUMS says")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,45 +1,59 @@
-"""Loads a model's parts from its directory, each with the library's own class."""
+"""Loads a model's parts, each with the library's own class, and puts them together."""
 
 import json
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from diffusers.utils.logging import disable_progress_bar as quiet_diffusers
 from safetensors import SafetensorError
-from transformers import CLIPTextModel, CLIPTokenizer
-from transformers.utils.logging import disable_progress_bar as quiet_transformers
+from transformers import CLIPTextModel
 
-from shared.catalog import ModelEntry
+from shared.catalog import Family, ModelEntry
 from shared.errors import ConfigurationError
+from worker.models.checkpoint import convert_vae
 from worker.models.device import Device, DeviceSettings, resolve_device
-from worker.models.files import locate_model
+from worker.models.files import check_hashes, locate_model, locate_weights
+from worker.models.folder import weight_files
 from worker.models.image import ImageDecoder
+from worker.models.parts import ModelParts, open_parts
 from worker.models.resident import ResidentModel
 from worker.models.text import TextEncoder
+from worker.models.weights import build_module, read_weights
 from worker.samplers.catalog import SAMPLERS
 
 
 def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
-    """Load a model of the family `sd` (Stable Diffusion 1.x and 2.x) to the device.
+    """Load a model to the device.
 
-    Raises ConfigurationError with the reason where the directory, its content or the device is
-    not what it should be.
+    Raises ConfigurationError with the reason where its files, their content or the device are
+    not what they should be.
     """
     device = resolve_device(settings)
-    _check_defaults(entry)
+    check_defaults(entry)
     path = locate_model(entry)
-    quiet_diffusers()
-    quiet_transformers()  # type: ignore[no-untyped-call]
     try:
-        unet = _module(UNet2DConditionModel, path / "unet", device)
-        vae = _module(AutoencoderKL, path / "vae", device)
-        text_model = _module(CLIPTextModel, path / "text_encoder", device)
-        tokenizer = CLIPTokenizer.from_pretrained(path / "tokenizer", local_files_only=True)
-        scheduler_config = json.loads((path / "scheduler" / "scheduler_config.json").read_text())
-    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-        raise ConfigurationError(f"model {entry.id} in {path}: {error}") from error
+        check_hashes(entry, path)
+        parts = open_parts(path, entry.family, entry.config)
+        unet = parts.module("unet", UNet2DConditionModel, device)
+        vae_device = _vae_device(entry, parts, device)
+        vae = _load_vae(entry, parts, vae_device)
+        text_model = parts.module("text_encoder", CLIPTextModel, device)
+        tokenizer = parts.tokenizer("tokenizer")
+        scheduler_config = parts.scheduler_config
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        RuntimeError,
+        SafetensorError,
+        ConfigurationError,
+    ) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(f"model {entry.id} in {path}: {reason}") from error
+    if entry.prediction is not None:
+        scheduler_config["prediction_type"] = entry.prediction
     if device.is_cuda:
         unet = unet.to(memory_format=torch.channels_last)
         vae = vae.to(memory_format=torch.channels_last)
@@ -50,12 +64,13 @@ def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
         attention=settings.attention,
         unet=unet,
         text=TextEncoder(tokenizer, text_model, device),
-        image=ImageDecoder(vae, device),
+        image=ImageDecoder(vae, vae_device),
         scheduler_config=scheduler_config,
     )
 
 
-def _check_defaults(entry: ModelEntry) -> None:
+def check_defaults(entry: ModelEntry) -> None:
+    """Raises ConfigurationError where the entry's defaults name no sampler of ours."""
     sampler, schedule = entry.defaults.sampler, entry.defaults.schedule
     if sampler not in SAMPLERS or schedule not in SAMPLERS[sampler].schedules:
         raise ConfigurationError(
@@ -63,8 +78,24 @@ def _check_defaults(entry: ModelEntry) -> None:
         )
 
 
-def _module(kind: Any, path: Path, device: Device) -> Any:
-    module = kind.from_pretrained(
-        path, dtype=device.dtype, use_safetensors=True, local_files_only=True
-    )
-    return module.to(device.place).eval().requires_grad_(False)
+def _vae_device(entry: ModelEntry, parts: ModelParts, device: Device) -> Device:
+    if entry.vae is not None or device.dtype != torch.float16 or entry.family is not Family.SDXL:
+        return device
+    # The activations of SDXL's first VAE pass the range of fp16.
+    forced = parts.config("vae").get("force_upcast", True)
+    return replace(device, dtype=torch.float32) if forced else device
+
+
+def _load_vae(entry: ModelEntry, parts: ModelParts, device: Device) -> Any:
+    """The entry's own VAE, else the model's; it is described by the model's configuration."""
+    if entry.vae is None:
+        return parts.module("vae", AutoencoderKL, device)
+    path = locate_weights(entry.vae)
+    check_hashes(entry.vae, path)
+    if path.is_dir():
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        weights = read_weights(weight_files(path))
+    else:
+        config = parts.config("vae")
+        weights = convert_vae(read_weights([path]), config)
+    return build_module(AutoencoderKL, config, weights, device.place, device.dtype)
