@@ -94,18 +94,18 @@ class Checkpoint:
 
     def _converted(self, part: str, kind: Any, config: dict[str, Any]) -> dict[str, Tensor]:
         if kind is UNet2DConditionModel:
-            unet: dict[str, Tensor] = convert_ldm_unet_checkpoint(self._weights, config)
+            unet: dict[str, Tensor] = convert_ldm_unet_checkpoint(self._weights, config)  # type: ignore[no-untyped-call]
             return unet
         if kind is AutoencoderKL:
             return convert_vae(self._weights, config)
         prefix = OPEN_CLIP_PREFIXES[part]
         if f"{prefix}token_embedding.weight" in self._weights:
             skeleton = kind.config_class.from_dict(config)
-            open_clip: dict[str, Tensor] = convert_open_clip_checkpoint(
+            open_clip: dict[str, Tensor] = convert_open_clip_checkpoint(  # type: ignore[no-untyped-call]
                 _Configured(skeleton), self._weights, prefix
             )
             return open_clip
-        clip: dict[str, Tensor] = convert_ldm_clip_checkpoint(self._weights)
+        clip: dict[str, Tensor] = convert_ldm_clip_checkpoint(self._weights)  # type: ignore[no-untyped-call]
         return clip
 
 
@@ -120,7 +120,7 @@ def convert_vae(weights: dict[str, Tensor], config: dict[str, Any]) -> dict[str,
     """A VAE's weights under diffusers' names, out of a checkpoint or a file of its own."""
     if "decoder.mid_block.resnets.0.conv1.weight" in weights:
         return weights
-    converted: dict[str, Tensor] = convert_ldm_vae_checkpoint(weights, config)
+    converted: dict[str, Tensor] = convert_ldm_vae_checkpoint(weights, config)  # type: ignore[no-untyped-call]
     return converted
 
 

@@ -18,10 +18,11 @@ def load_tokenizer(folder: Path) -> CLIPTokenizer:
     Raises OSError, ValueError.
     """
     if any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
-        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        own: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        return own
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     merges = _merges()
-    letters = list(bytes_to_unicode().values())
+    letters = list(bytes_to_unicode().values())  # type: ignore[no-untyped-call]
     tokens = [
         *letters,
         *(f"{letter}</w>" for letter in letters),
@@ -31,7 +32,7 @@ def load_tokenizer(folder: Path) -> CLIPTokenizer:
     ]
     return CLIPTokenizer(
         vocab={token: index for index, token in enumerate(tokens)},
-        merges=merges,
+        merges=merges,  # type: ignore[arg-type]  # the library's own files give it pairs, too
         model_max_length=config["model_max_length"],
         pad_token=config["pad_token"],
     )
