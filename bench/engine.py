@@ -76,7 +76,7 @@ def make_samples(count: int, unet: TimedUNet) -> list[Sample]:
 
 def tick_microseconds(count: int, unet: TimedUNet) -> tuple[float, float]:
     """One round through a fresh engine: (overhead, time in the UNet), each a tick."""
-    stepper = DiffusionStepper(unet, CPU)
+    stepper = DiffusionStepper(unet, CPU, pixels_per_latent=8)
     engine = Engine(Batcher(lambda _: stepper.max_rows), {"bench": stepper}, lambda report: None)
     samples = make_samples(count, unet)
     engine.submit(samples)

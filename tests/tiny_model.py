@@ -18,11 +18,11 @@ def build_tiny_sd(path: Path, prediction_type: str = "epsilon") -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pipeline = StableDiffusionPipeline(
-            vae=_vae(),
-            text_encoder=_text_encoder(),
-            tokenizer=_tokenizer(),
+            vae=vae(),
+            text_encoder=text_encoder(),
+            tokenizer=tokenizer(),
             unet=_unet(),
-            scheduler=_scheduler(prediction_type),
+            scheduler=scheduler(prediction_type),
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
@@ -44,7 +44,7 @@ def _unet() -> UNet2DConditionModel:
     ).eval()
 
 
-def _vae() -> AutoencoderKL:
+def vae() -> AutoencoderKL:
     channels = (8, 8, 16, 16)
     return AutoencoderKL(
         block_out_channels=channels,
@@ -57,28 +57,28 @@ def _vae() -> AutoencoderKL:
     ).eval()
 
 
-def _text_encoder() -> CLIPTextModel:
-    vocabulary = _vocabulary()
+def text_encoder() -> CLIPTextModel:
+    marks = vocabulary()
     return CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(vocabulary),
+            vocab_size=len(marks),
             hidden_size=WIDTH,
             intermediate_size=2 * WIDTH,
             num_hidden_layers=2,
             num_attention_heads=4,
             max_position_embeddings=CONTEXT_LENGTH,
-            bos_token_id=vocabulary["<|startoftext|>"],
-            eos_token_id=vocabulary["<|endoftext|>"],
-            pad_token_id=vocabulary["<|endoftext|>"],
+            bos_token_id=marks["<|startoftext|>"],
+            eos_token_id=marks["<|endoftext|>"],
+            pad_token_id=marks["<|endoftext|>"],
         )
     ).eval()
 
 
-def _tokenizer() -> CLIPTokenizer:
-    return CLIPTokenizer(vocab=_vocabulary(), merges=[], model_max_length=CONTEXT_LENGTH)
+def tokenizer() -> CLIPTokenizer:
+    return CLIPTokenizer(vocab=vocabulary(), merges=[], model_max_length=CONTEXT_LENGTH)
 
 
-def _vocabulary() -> dict[str, int]:
+def vocabulary() -> dict[str, int]:
     """Byte-level without merges: every text is spelled letter by letter."""
     letters = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 324))]
     tokens = [*letters, *(f"{letter}</w>" for letter in letters)]
@@ -86,7 +86,7 @@ def _vocabulary() -> dict[str, int]:
     return {token: index for index, token in enumerate(tokens)}
 
 
-def _scheduler(prediction_type: str) -> DDIMScheduler:
+def scheduler(prediction_type: str) -> DDIMScheduler:
     """SD 1.5's noise schedule."""
     return DDIMScheduler(
         beta_start=0.00085,

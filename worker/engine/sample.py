@@ -26,8 +26,9 @@ class Kind(StrEnum):
 class BatchKey:
     """What must be equal for samples to share a tick.
 
-    `context_chunks` stays empty but for reproducible samples: a longer prompt in the batch
-    repeats the others' contexts, which is equal in value but not in bits.
+    `context_chunks` stays empty but for reproducible samples and very long prompts: a longer
+    prompt in the batch repeats the others' contexts, which is equal in value but not in bits,
+    and costs time.
     """
 
     model: str

@@ -8,9 +8,9 @@ from torch.nn.functional import pad
 
 from worker.engine.rows import padded_rows
 from worker.engine.sample import Sample
+from worker.models.context import stack_contexts, stack_pooled
 from worker.models.denoising import Denoising
 from worker.models.device import Device
-from worker.models.text import stack_contexts
 
 
 class Company:
@@ -23,13 +23,14 @@ class Company:
         samples: in their order.
         rows: size of the model's batch.
         contexts: [rows, L, D], and `mask` [rows, L] or None: what the rows attend to.
+        added: what SDXL's UNet takes besides, or None: each row's pooled prompt and sizes.
         sample_of_row: [rows], each row's sample.
         negative_row: [S], each sample's negative prompt's row; its prompt's where it has none.
         planes: [S, 1 + r, C, H, W], the samples' states; registers that one does not need are
             zero.
     """
 
-    def __init__(self, samples: Sequence[Sample], device: Device) -> None:
+    def __init__(self, samples: Sequence[Sample], device: Device, pixels_per_latent: int) -> None:
         self.samples = tuple(samples)
         self._states: list[Denoising] = [sample.state for sample in samples]
         guided = [i for i, state in enumerate(self._states) if state.negative is not None]
@@ -46,7 +47,15 @@ class Company:
 
         prompts = [state.context for state in self._states]
         negatives = [state.negative for state in self._states if state.negative is not None]
-        self.contexts, self.mask = stack_contexts([*prompts, *negatives, *prompts[:1] * filling])
+        contexts = [*prompts, *negatives, *prompts[:1] * filling]
+        self.contexts, self.mask = stack_contexts(contexts)
+        pooled = stack_pooled(contexts)
+        self.added: dict[str, Tensor] | None = None
+        if pooled is not None:
+            height, width = (pixels_per_latent * side for side in samples[0].key.latent_shape[1:])
+            # The picture's size, where its crop begins, the size to be made: nothing is cropped.
+            sizes = pooled.new_tensor([height, width, 0, 0, height, width])
+            self.added = {"text_embeds": pooled, "time_ids": sizes.expand(self.rows, -1)}
         self._draws = any(len(state.noise) > 1 for state in self._states)
         self._plane_counts = [len(state.planes) for state in self._states]
         most = max(self._plane_counts)

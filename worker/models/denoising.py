@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from worker.models.context import Context
 from worker.models.device import Device
-from worker.models.text import Context
 from worker.samplers.tables import SamplerTable
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors import SafetensorError
-from transformers import CLIPTextModel
 
 from shared.catalog import Family, ModelEntry
 from shared.errors import ConfigurationError
@@ -18,7 +17,7 @@ from worker.models.folder import weight_files
 from worker.models.image import ImageDecoder
 from worker.models.parts import ModelParts, open_parts
 from worker.models.resident import ResidentModel
-from worker.models.text import TextEncoder
+from worker.models.text import load_text
 from worker.models.weights import build_module, read_weights
 from worker.samplers.catalog import SAMPLERS
 
@@ -38,8 +37,7 @@ def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
         unet = parts.module("unet", UNet2DConditionModel, device)
         vae_device = _vae_device(entry, parts, device)
         vae = _load_vae(entry, parts, vae_device)
-        text_model = parts.module("text_encoder", CLIPTextModel, device)
-        tokenizer = parts.tokenizer("tokenizer")
+        text = load_text(parts, entry.family, device)
         scheduler_config = parts.scheduler_config
     except (
         OSError,
@@ -63,7 +61,7 @@ def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
         device=device,
         attention=settings.attention,
         unet=unet,
-        text=TextEncoder(tokenizer, text_model, device),
+        text=text,
         image=ImageDecoder(vae, vae_device),
         scheduler_config=scheduler_config,
     )

@@ -17,13 +17,14 @@ from worker.models.denoising import from_noise
 from worker.models.device import Attention, Device
 from worker.models.image import ImageDecoder
 from worker.models.stepper import DiffusionStepper
-from worker.models.text import Context, TextEncoder
+from worker.models.text import TextEncoder
 from worker.models.warm_up import WarmUp, find_knee, measure_ticks
+from worker.models.wording import Note, Wording, encode_wording
 from worker.samplers.noise import draw_noise
 from worker.samplers.tables import SamplerTables
 
-# A warning for the client: its code and its detail.
-Note = tuple[str, str]
+# Contexts of up to so many chunks share batches.
+SHARED_CHUNKS = 8
 
 
 class ResidentModel:
@@ -40,7 +41,7 @@ class ResidentModel:
         scheduler_config: Mapping[str, Any],
     ) -> None:
         self.entry = entry
-        self.stepper = DiffusionStepper(unet, device)
+        self.stepper = DiffusionStepper(unet, device, image.scale_factor)
         self.text = text
         self._image = image
         self._unet = unet
@@ -67,13 +68,9 @@ class ResidentModel:
         in the calling thread or in the text thread; the engine's is not held up.
         """
         table = self._tables.get(request.sampler, request.schedule, request.steps, eta=request.eta)
-        context, warnings = self._encode("prompt", request.prompt)
-        negative = None
-        if request.rows == 2:
-            negative, more = self._encode("negative prompt", request.negative_prompt)
-            warnings += more
+        wording = encode_wording(self.text, request)
         shape = self._latent_shape(request.width, request.height)
-        key = BatchKey(self.entry.id, shape, kind, _context_chunks(kind, context, negative))
+        key = BatchKey(self.entry.id, shape, kind, _context_chunks(kind, wording))
         samples = [
             Sample(
                 job_id=job_id,
@@ -86,8 +83,8 @@ class ResidentModel:
                 state=from_noise(
                     table,
                     draw_noise(request.image_seed(index), shape, table.draws),
-                    context,
-                    negative,
+                    wording.context,
+                    wording.negative,
                     request.guidance_scale,
                     self._device,
                 ),
@@ -95,7 +92,7 @@ class ResidentModel:
             for index in range(request.num_images)
             if index not in skip
         ]
-        return samples, warnings
+        return samples, list(wording.notes)
 
     def decode(self, latent: Tensor) -> NDArray[np.uint8]:
         """The picture of a sample's result: height x width x 3.
@@ -123,16 +120,6 @@ class ResidentModel:
         image_seconds = time.perf_counter() - began
         return WarmUp(attention, self.stepper.max_rows, tick_seconds, image_seconds)
 
-    def _encode(self, name: str, text: str) -> tuple[Context, list[Note]]:
-        context = self.text.encode(text)
-        if context.chunks == 1:
-            return context, []
-        detail = (
-            f"the {name} has {context.tokens} tokens; it was encoded in {context.chunks} chunks"
-            f" of {self.text.chunk_tokens}"
-        )
-        return context, [("prompt_chunked", detail)]
-
     def _latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         factor = self._image.scale_factor
         return (int(self._unet.config.in_channels), height // factor, width // factor)
@@ -159,7 +146,12 @@ class ResidentModel:
         )
 
 
-def _context_chunks(kind: Kind, context: Context, negative: Context | None) -> tuple[int, ...]:
-    if kind is not Kind.REPRODUCIBLE:
-        return ()
-    return (context.chunks, negative.chunks if negative else 0)
+def _context_chunks(kind: Kind, wording: Wording) -> tuple[int, ...]:
+    """What the key must say of the contexts' lengths.
+
+    Very long ones keep to themselves: everybody else's would be repeated up to their length.
+    """
+    longest = max(wording.chunks)
+    if kind is Kind.REPRODUCIBLE:
+        return wording.chunks
+    return (longest,) if longest > SHARED_CHUNKS else ()

@@ -20,9 +20,10 @@ from worker.samplers.update import advance, guide
 class DiffusionStepper:
     """A UNet of the Stable Diffusion kind. Driven by one thread at a time."""
 
-    def __init__(self, unet: Any, device: Device) -> None:
+    def __init__(self, unet: Any, device: Device, pixels_per_latent: int) -> None:
         self._unet = unet
         self._device = device
+        self._pixels_per_latent = pixels_per_latent
         self._company: Company | None = None
         # Warm-up lowers it to what is worth it.
         self.max_rows = ROW_BUCKETS[-1]
@@ -57,6 +58,7 @@ class DiffusionStepper:
             timesteps,
             encoder_hidden_states=company.contexts,
             encoder_attention_mask=company.mask,
+            added_cond_kwargs=company.added,
             return_dict=False,
         )[0].float()
         negative = output.index_select(0, company.negative_row)
@@ -71,5 +73,5 @@ class DiffusionStepper:
 
     def _gather(self, samples: Sequence[Sample]) -> Company:
         if self._company is None or self._company.samples != tuple(samples):
-            self._company = Company(samples, self._device)
+            self._company = Company(samples, self._device, self._pixels_per_latent)
         return self._company

@@ -1,112 +1,91 @@
-"""Prompts to contexts: CLIP encodings, in as many chunks as the prompt needs."""
+"""Prompts to contexts: one CLIP encoder or SDXL's two, on a thread of their own, cached."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from cachetools import LRUCache, cached
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from shared.catalog import Family
+from worker.models.clip import ClipTower
+from worker.models.context import Context, padded_context
 from worker.models.device import Device, DeviceThread
+from worker.models.parts import ModelParts
+from worker.models.prompt import Prompt
 
-# 118 kB each for SD 1.5 in fp16; the empty negative prompt is nearly every job's.
-CACHED_CONTEXTS = 256
-
-
-@dataclass(frozen=True, eq=False)
-class Context:
-    """What the UNet attends to for one row.
-
-    Attributes:
-        states: [L, D] on the device, L a chunk's length times a power of two.
-        chunks: how many chunks the prompt filled.
-        padding: chunks of zeros at the end of `states`, to be masked.
-        tokens: the prompt's length.
-    """
-
-    states: Tensor
-    chunks: int
-    padding: int
-    tokens: int
+# 118 kB a chunk for SD 1.5 in fp16, 315 kB for SDXL; the empty negative prompt is nearly every
+# job's. Counted in bytes because one prompt may have fifty chunks.
+CACHE_BYTES = 64 * 2**20
 
 
 class TextEncoder:
-    """A CLIP tokenizer and text model, on a thread of their own."""
+    """A model's CLIP towers; a context has their states side by side."""
 
-    def __init__(self, tokenizer: Any, model: torch.nn.Module, device: Device) -> None:
-        self._tokenizer = tokenizer
-        self._model = model
-        self._device = device
+    def __init__(
+        self, towers: Sequence[ClipTower], device: Device, *, zeros_for_empty: bool = False
+    ) -> None:
+        """`zeros_for_empty`: an empty negative prompt is zeros, not an encoding."""
+        self.towers = tuple(towers)
+        self.zeros_for_empty = zeros_for_empty
+        self.observe: Callable[[bool], None] = lambda hit: None
         self._thread = DeviceThread("text", device)
         # Only the text thread calls it.
-        self._encode_cached = lru_cache(CACHED_CONTEXTS)(self._encode)
+        cache: LRUCache[Any, Context] = LRUCache(CACHE_BYTES, getsizeof=lambda one: one.bytes)
+        self._encode_cached = cached(cache, info=True)(self._encode)
 
     @property
     def chunk_tokens(self) -> int:
         """Tokens of a prompt that fit one chunk, between its start and end marks."""
-        return int(self._tokenizer.model_max_length) - 2
+        return self.towers[0].chunker.size
 
     @property
-    def cache_hits_and_misses(self) -> tuple[int, int]:
-        """How often a context was there already, and how often not, since the start."""
-        info = self._encode_cached.cache_info()
-        return info.hits, info.misses
+    def most_skipped(self) -> int:
+        """The largest `clip_skip` there is."""
+        return min(tower.most_skipped for tower in self.towers)
 
-    def encode(self, text: str) -> Context:
-        """The text's context. From any thread but the device's own."""
-        return self._thread.call(self._encode_cached, text)
+    def encode(self, prompt: Prompt, clip_skip: int = 0) -> Context:
+        """The prompt's context, with so many of the towers' last layers skipped.
+
+        From any thread but the device's own. `observe` is told whether it was there already.
+        """
+        return self._thread.call(self._look_up, prompt, clip_skip)
 
     def close(self) -> None:
         """End the thread."""
         self._thread.close()
 
-    def _encode(self, text: str) -> Context:
-        # Each text runs alone: in a batch its bits would depend on the company.
-        tokens = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-        chunks = self._chunks(tokens)
-        ids = torch.tensor(chunks, device=self._device.place)
-        states = self._model(ids)[0].flatten(0, 1)
-        padding = _next_power_of_two(len(chunks)) - len(chunks)
-        zeros = states.new_zeros(padding * len(chunks[0]), states.shape[1])
-        return Context(torch.cat([states, zeros]), len(chunks), padding, len(tokens))
+    def _look_up(self, prompt: Prompt, clip_skip: int) -> Context:
+        hits = self._encode_cached.cache_info().hits
+        context: Context = self._encode_cached(prompt, clip_skip)
+        self.observe(self._encode_cached.cache_info().hits > hits)
+        return context
 
-    def _chunks(self, tokens: list[int]) -> list[list[int]]:
-        """Cut where a chunk is full; each gets its own marks and is filled up, as CLIP knows it."""
-        size = self.chunk_tokens
-        start, end = self._tokenizer.bos_token_id, self._tokenizer.eos_token_id
-        filler = self._tokenizer.pad_token_id
-        return [
-            [start, *piece, end, *[filler] * (size - len(piece))]
-            for piece in (
-                tokens[first : first + size] for first in range(0, max(len(tokens), 1), size)
-            )
-        ]
+    def _encode(self, prompt: Prompt, clip_skip: int) -> Context:
+        cuts = [tower.chunker.cut(prompt) for tower in self.towers]
+        states = []
+        pooled = None
+        for chunks in zip(*(cut.chunks for cut in cuts), strict=True):
+            encoded = [
+                tower.encode(chunk, clip_skip)
+                for tower, chunk in zip(self.towers, chunks, strict=True)
+            ]
+            states.append(torch.cat([of_tower for of_tower, _ in encoded], dim=1))
+            if pooled is None:
+                pooled = encoded[-1][1]  # the last tower's, of the first chunk
+        return padded_context(states, cuts[0].tokens, cuts[0].parts, pooled)
 
 
-def stack_contexts(contexts: Sequence[Context]) -> tuple[Tensor, Tensor | None]:
-    """One context a row: [rows, L, D], and a [rows, L] mask (1 = attend) if any needs one.
-
-    Shorter ones are repeated up to the longest: softmax over repeated keys is the same, so that
-    prompts of any length share a batch.
-    """
-    length = max(context.states.shape[0] for context in contexts)
-    states = torch.stack([_repeated(context.states, length) for context in contexts])
-    if not any(context.padding for context in contexts):
-        return states, None
-    return states, torch.stack([_mask(context, length) for context in contexts])
-
-
-def _mask(context: Context, length: int) -> Tensor:
-    own = context.states.shape[0]
-    mask = context.states.new_ones(own, 1)
-    mask[own * context.chunks // (context.chunks + context.padding) :] = 0
-    return _repeated(mask, length).squeeze(1)
-
-
-def _repeated(states: Tensor, length: int) -> Tensor:
-    return states.repeat(length // states.shape[0], 1)
-
-
-def _next_power_of_two(number: int) -> int:
-    return 1 << (number - 1).bit_length()
+def load_text(parts: ModelParts, family: Family, device: Device) -> TextEncoder:
+    """A model's text encoders; raises what `parts` raises."""
+    model = parts.module("text_encoder", CLIPTextModel, device)
+    tokenizer = parts.tokenizer("tokenizer")
+    if family is Family.SD:
+        return TextEncoder([ClipTower(tokenizer, model, device, penultimate=False)], device)
+    second = parts.module("text_encoder_2", CLIPTextModelWithProjection, device)
+    towers = [
+        ClipTower(tokenizer, model, device, penultimate=True),
+        ClipTower(parts.tokenizer("tokenizer_2"), second, device, penultimate=True),
+    ]
+    zeros = parts.index.get("force_zeros_for_empty_prompt", True)
+    return TextEncoder(towers, device, zeros_for_empty=zeros)

@@ -141,3 +141,11 @@ def test_pictures_of_two_sizes_go_side_by_side(model, engine, ticks):
 
     assert [latent.shape for latent in latents] == [(4, 8, 12), (4, 8, 8)]
     assert model.decode(latents[0]).shape == (64, 96, 3)
+
+
+def test_a_very_long_prompt_keeps_to_itself(model, engine, ticks):
+    requests = [tiny_request(), tiny_request(prompt="x" * 75 * 9)]
+
+    generate(model, engine, requests)
+
+    assert max(tick.samples for tick in ticks) == 1

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from worker.models.text import stack_contexts
+from worker.models.prompt import parse_prompt
 
 TOKENS = 75
 
@@ -19,54 +19,90 @@ def clip(tiny_path):
     return CLIPTextModel.from_pretrained(tiny_path / "text_encoder").eval()
 
 
+@pytest.fixture
+def encode(model):
+    def encode(text, clip_skip=0):
+        return model.text.encode(parse_prompt(text), clip_skip)
+
+    return encode
+
+
+@pytest.fixture
+def lookups(model):
+    """For each prompt that is encoded, whether it was there already."""
+    found = []
+    model.text.observe = found.append
+    yield found
+    model.text.observe = lambda hit: None
+
+
 @pytest.mark.parametrize("prompt", ["", "a red apple", "苹果 🍎", "x" * TOKENS, "a\n\tb"])
-def test_a_prompt_that_fits_is_encoded_as_diffusers_does(model, tokenizer, clip, prompt):
+def test_a_prompt_that_fits_is_encoded_as_diffusers_does(encode, tokenizer, clip, prompt):
     ids = tokenizer(prompt, padding="max_length", return_tensors="pt").input_ids
     with torch.inference_mode():
         expected = clip(ids)[0][0]
 
-    context = model.text.encode(prompt)
+    context = encode(prompt)
 
     assert ids.shape == (1, TOKENS + 2)
     torch.testing.assert_close(context.states, expected)
     assert (context.chunks, context.padding) == (1, 0)
 
 
-@pytest.mark.parametrize(
-    ("letters", "chunks", "padding"), [(76, 2, 0), (151, 3, 1), (300, 4, 0), (301, 5, 3)]
-)
-def test_a_longer_prompt_is_chunked(model, letters, chunks, padding):
-    context = model.text.encode("x" * letters)
+@pytest.mark.parametrize("clip_skip", [1, 2])
+def test_layers_are_skipped_as_diffusers_does(encode, tokenizer, clip, clip_skip):
+    ids = tokenizer("a red apple", padding="max_length", return_tensors="pt").input_ids
+    with torch.inference_mode():
+        hidden = clip(ids, output_hidden_states=True).hidden_states
+        expected = clip.final_layer_norm(hidden[-1 - clip_skip])[0]
 
-    assert (context.tokens, context.chunks, context.padding) == (letters, chunks, padding)
-    assert context.states.shape[0] == (chunks + padding) * (TOKENS + 2)
-    assert not context.states[chunks * (TOKENS + 2) :].any()
-
-
-def test_chunks_are_encoded_one_by_one(model):
-    parts = [model.text.encode("x " * TOKENS).states, model.text.encode("x " * 5).states]
-
-    torch.testing.assert_close(model.text.encode("x " * (TOKENS + 5)).states, torch.cat(parts))
+    torch.testing.assert_close(encode("a red apple", clip_skip).states, expected)
 
 
-def test_shorter_contexts_are_repeated_and_padding_is_masked(model):
-    one, two, three = (model.text.encode("x" * letters) for letters in (10, 100, 200))
+@pytest.mark.parametrize(("letters", "chunks"), [(76, 2), (151, 3), (300, 4), (301, 5)])
+def test_a_longer_prompt_is_chunked(encode, letters, chunks):
+    context = encode("x" * letters)
 
-    states, mask = stack_contexts([one, two])
-    assert mask is None
-    assert torch.equal(states[0], one.states.repeat(2, 1))
-
-    states, mask = stack_contexts([one, two, three])
-    length = TOKENS + 2
-    assert mask.sum(1).tolist() == [4 * length, 4 * length, 3 * length]
-    assert mask[2, : 3 * length].all()
-    assert torch.equal(states[1], two.states.repeat(2, 1))
+    assert (context.tokens, context.chunks, context.parts) == (letters, chunks, 1)
 
 
-def test_a_prompt_is_encoded_once(model):
-    hits, misses = model.text.cache_hits_and_misses
+def test_chunks_are_encoded_one_by_one(encode):
+    parts = [encode("x " * TOKENS).states, encode("x " * 5).states]
 
-    first, second = model.text.encode("only here"), model.text.encode("only here")
+    torch.testing.assert_close(encode("x " * (TOKENS + 5)).states, torch.cat(parts))
+
+
+def test_a_break_begins_a_chunk(encode):
+    context = encode("a BREAK BREAK b")
+
+    assert (context.chunks, context.parts, context.tokens) == (2, 2, 2)
+    torch.testing.assert_close(context.states, torch.cat([encode("a").states, encode("b").states]))
+
+
+def test_a_weight_multiplies_its_tokens_and_the_mean_stays(encode):
+    plain, weighted = encode("a red apple").states, encode("a (red:1.5) apple").states
+
+    assert weighted.mean() == pytest.approx(plain.mean().item(), rel=1e-4)
+    # Marks first: start, a, r, e, d, a, ...
+    factors = (weighted / plain).median(1).values
+    assert factors[2:5] == pytest.approx([1.5 * factors[0].item()] * 3, rel=1e-4)
+    others = torch.cat([factors[:2], factors[5:]])
+    assert others == pytest.approx([factors[0].item()] * len(others), rel=1e-4)
+
+
+def test_weights_of_one_change_nothing(encode):
+    assert torch.equal(encode("a (red:1.0) apple").states, encode("a red apple").states)
+
+
+def test_a_prompt_is_encoded_once(encode, lookups):
+    first, second = encode("only here"), encode("(only here:1)")
 
     assert first is second
-    assert model.text.cache_hits_and_misses == (hits + 1, misses + 1)
+    assert lookups == [False, True]
+
+
+def test_another_layer_is_another_encoding(encode, lookups):
+    encode("only here too")
+    encode("only here too", 1)
+
+    assert lookups == [False, False]

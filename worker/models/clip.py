@@ -1,0 +1,62 @@
+"""One CLIP text model: chunks of tokens to states that the UNet attends to."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from worker.models.chunks import Chunk, Chunker
+from worker.models.device import Device
+
+
+class ClipTower:
+    """A CLIP text model with its tokenizer. For one thread."""
+
+    def __init__(
+        self, tokenizer: Any, model: torch.nn.Module, device: Device, *, penultimate: bool
+    ) -> None:
+        """`penultimate`: the UNet takes the last layer but one, as it is (SDXL).
+
+        Otherwise it takes the last layer, or an earlier one, after the final norm.
+        """
+        self.chunker = Chunker(tokenizer)
+        self.model: Any = model
+        self._device = device
+        self._penultimate = penultimate
+
+    @property
+    def most_skipped(self) -> int:
+        """How many of its last layers can be skipped."""
+        return int(self.model.config.num_hidden_layers) - self._penultimate
+
+    def encode(self, chunk: Chunk, clip_skip: int) -> tuple[Tensor, Tensor | None]:
+        """The chunk's states, [L, D], and its pooled vector, [P], where the model has one.
+
+        Weights multiply the states; then the chunk's mean is brought back to what it was, as
+        AUTOMATIC1111 does. The pooled vector is not weighted.
+        """
+        # Each chunk runs alone: in a batch its bits would depend on the company.
+        ids = torch.tensor([chunk.ids], device=self._device.place)
+        output = self.model(ids, output_hidden_states=True)
+        states = _weighted(self._layer(output, clip_skip)[0], chunk.weights)
+        if not hasattr(self.model, "text_projection"):
+            return states, None
+        # The model's own pooling may take a learned embedding for the end mark.
+        return states, self.model.text_projection(output.last_hidden_state[:, chunk.end])[0]
+
+    def _layer(self, output: Any, clip_skip: int) -> Tensor:
+        if self._penultimate:
+            states: Tensor = output.hidden_states[-2 - clip_skip]
+        elif clip_skip:
+            states = self.model.final_layer_norm(output.hidden_states[-1 - clip_skip])
+        else:
+            states = output.last_hidden_state
+        return states
+
+
+def _weighted(states: Tensor, weights: tuple[float, ...]) -> Tensor:
+    if all(weight == 1 for weight in weights):
+        return states
+    factors = torch.tensor(weights, device=states.device)[:, None]
+    weighted = states.float() * factors
+    return (weighted * (states.float().mean() / weighted.mean())).to(states.dtype)
