@@ -19,6 +19,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from bench.requests import request
+from worker.compressors import Compressors
 from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine
 from worker.engine.sample import BatchKey, Kind, Sample
@@ -27,10 +28,10 @@ from worker.models.device import DeviceSettings, resolve_device
 from worker.models.stepper import DiffusionStepper
 from worker.models.text import Context
 from worker.niceness import step_back
-from worker.pictures import encode_picture
 from worker.runtime import SWITCH_SECONDS
 from worker.samplers.noise import draw_noise
 from worker.samplers.tables import build_table
+from worker.settings import WorkerSettings
 
 MODEL = Path(__file__).parent.parent / "models" / "emoji"
 TICKS = 20  # the default number of steps
@@ -91,8 +92,8 @@ def tick_microseconds(count: int, unet: TimedUNet) -> tuple[float, float]:
 
 
 @contextmanager
-def busy_threads() -> Iterator[None]:
-    """Eight threads that compress pictures for as long as the block runs."""
+def busy_threads(compressors: Compressors) -> Iterator[None]:
+    """Eight job threads that have pictures compressed for as long as the block runs."""
     pixels = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
     asked = request()
     ended = threading.Event()
@@ -100,7 +101,7 @@ def busy_threads() -> Iterator[None]:
     def compress() -> None:
         step_back()
         while not ended.is_set():
-            encode_picture(pixels, asked, 0)
+            compressors.encode(pixels, asked, 0)
 
     threads = [threading.Thread(target=compress) for _ in range(BUSY_THREADS)]
     for thread in threads:
@@ -115,18 +116,20 @@ def run() -> dict[str, Any]:
     """Interleaved rounds of all four cases; medians in microseconds a tick."""
     kind: Any = UNet2DConditionModel
     unet = TimedUNet(kind.from_pretrained(MODEL / "unet").eval())
+    compressors = Compressors(WorkerSettings().compressors)
     switch_before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     rounds: dict[str, list[tuple[float, float]]] = {}
     for number in range(1 + ROUNDS):
         for count in (1, 8):
             measured = {"idle": tick_microseconds(count, unet)}
-            with busy_threads():
+            with busy_threads(compressors):
                 measured["busy"] = tick_microseconds(count, unet)
             if number > 0:  # the first round warms up
                 for case, result in measured.items():
                     rounds.setdefault(f"{case}_{count}", []).append(result)
     sys.setswitchinterval(switch_before)
+    compressors.close()
     found: dict[str, Any] = {}
     for name, results in rounds.items():
         overhead = statistics.median(result[0] for result in results)

@@ -21,6 +21,7 @@ from shared.store.job_store import JobStore
 from shared.store.server import check_servers
 from shared.store.workers import WorkerRecord, WorkerState
 from worker.attempts import Attempts, Ending
+from worker.compressors import Compressors
 from worker.control import Control
 from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine
@@ -81,6 +82,7 @@ class Runtime:
     metrics_server: MetricsServer
     store: JobStore
     engine: Engine
+    compressors: Compressors
     models: dict[str, ResidentModel]
     attempts: Attempts
     pulse: Pulse
@@ -141,6 +143,7 @@ class Runtime:
             self.store.forget_worker(self.identity.worker_id)
         self.queue_worker.ledger.close(LEDGER_SECONDS)
         self.engine.stop()
+        self.compressors.close()
         for model in self.models.values():
             model.close()
         self.metrics_server.close()
@@ -166,6 +169,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     redis_pair = connect(settings.redis, name=worker_id)
     check_servers(redis_pair)
     store = JobStore(redis_pair, settings.jobs)
+    compressors = Compressors(settings.worker.compressors)
 
     device = DeviceSettings(
         device=settings.worker.device,
@@ -196,6 +200,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         objects=ObjectStore(settings.storage),
         tickets=TicketQueue(settings.redis),
         engine=engine,
+        compressors=compressors,
         models=models,
         record=record,
         metrics=metrics,
@@ -207,6 +212,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         metrics_server=metrics_server,
         store=store,
         engine=engine,
+        compressors=compressors,
         models=models,
         attempts=attempts,
         pulse=Pulse(store, attempts, metrics, settings.jobs.lease_seconds, identity.record),

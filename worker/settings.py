@@ -30,6 +30,8 @@ class WorkerSettings(TesseraSettings):
     grace_seconds: float = Field(default=25.0, ge=0)
     # How long a finished picture waits for S3 before its job counts a failed attempt.
     storage_patience_seconds: float = Field(default=60.0, gt=0)
+    # Processes that compress pictures.
+    compressors: int = Field(default=2, ge=1, le=64)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
     attention: Literal["auto", "xformers", "sdpa"] = "auto"

@@ -24,13 +24,14 @@ from shared.queue import TicketQueue
 from shared.store.job_store import JobStore
 from shared.store.values import Outcome
 from worker.attempts import Attempt, AttemptEnded, Ending
+from worker.compressors import Compressors
 from worker.engine.engine import Engine
 from worker.engine.sample import EngineStopped, Kind, Sample, SampleCanceled
 from worker.engine.stepper import DeviceLost
 from worker.flight_record import FlightRecord
 from worker.metrics import WorkerMetrics
 from worker.models.resident import ResidentModel
-from worker.pictures import EncodedPicture, encode_picture
+from worker.pictures import EncodedPicture
 from worker.stages import Stages
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Workshop:
     objects: ObjectStore
     tickets: TicketQueue
     engine: Engine
+    compressors: Compressors
     models: Mapping[str, ResidentModel]
     record: FlightRecord
     metrics: WorkerMetrics
@@ -78,7 +80,7 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
         with stages.stage("decode"), shop.record.in_hands(job.id):
             pixels = model.decode(sample.finished.result())
         with stages.stage("encode"):
-            picture = encode_picture(pixels, request, sample.index)
+            picture = shop.compressors.encode(pixels, request, sample.index)
         with stages.stage("upload"):
             _store_picture(shop, attempt, sample.index, picture)
         attempt.images_done += 1

@@ -19,6 +19,7 @@ from tests.harness import TENANT
 from tests.tiny_model import build_tiny_sd
 from tests.tiny_request import tiny_request
 from worker.attempts import Attempt, Ending
+from worker.compressors import Compressors
 from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine
 from worker.flight_record import FlightRecord
@@ -54,7 +55,11 @@ def shop(model, store, objects, redis_settings):
     )
     tickets = TicketQueue(redis_settings)
     engine.start()
-    yield Workshop(store, objects, tickets, engine, {"tiny": model}, record, metrics, 10.0)
+    compressors = Compressors(1)
+    yield Workshop(
+        store, objects, tickets, engine, compressors, {"tiny": model}, record, metrics, 10.0
+    )
+    compressors.close()
     engine.stop()
     tickets.close()
     assert record.blamed() == frozenset()
