@@ -23,7 +23,7 @@ from worker.compressors import Compressors
 from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine
 from worker.engine.sample import BatchKey, Kind, Sample
-from worker.models.denoising import from_noise
+from worker.models.denoising import begin
 from worker.models.device import DeviceSettings, resolve_device
 from worker.models.stepper import DiffusionStepper
 from worker.models.text import Context
@@ -69,7 +69,7 @@ def make_samples(count: int, unet: TimedUNet) -> list[Sample]:
             for _ in range(2)
         ]
         noise = draw_noise(index, shape, table.draws)
-        state = from_noise(table, noise, contexts[0], contexts[1], 7.5, CPU)
+        state = begin(table, noise[0], noise, contexts[0], contexts[1], 7.5, CPU)
         key = BatchKey("bench", shape, Kind.ORDINARY)
         samples.append(Sample(f"job_{index}", 0, key, 2, TICKS, 1, index, state))
     return samples
@@ -77,7 +77,7 @@ def make_samples(count: int, unet: TimedUNet) -> list[Sample]:
 
 def tick_microseconds(count: int, unet: TimedUNet) -> tuple[float, float]:
     """One round through a fresh engine: (overhead, time in the UNet), each a tick."""
-    stepper = DiffusionStepper(unet, CPU, pixels_per_latent=8)
+    stepper = DiffusionStepper(unet, {}, CPU, pixels_per_latent=8)
     engine = Engine(Batcher(lambda _: stepper.max_rows), {"bench": stepper}, lambda report: None)
     samples = make_samples(count, unet)
     engine.submit(samples)

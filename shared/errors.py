@@ -17,7 +17,7 @@ TesseraError
     - StoreUnavailable        Redis does not answer, or is full
     - StorageUnavailable      S3 does not answer
   - JobFailure                what a job's `error` can be
-    - WorkerLost, GenerationInvalid, ResourceExhausted, InternalError
+    - WorkerLost, GenerationInvalid, InputGone, ResourceExhausted, InternalError
 """
 
 from dataclasses import dataclass
@@ -200,6 +200,12 @@ class GenerationInvalid(JobFailure):
     """The model made something that is no picture (NaN)."""
 
     code = "generation_invalid"
+
+
+class InputGone(JobFailure):
+    """A picture that the request names was deleted before the job began."""
+
+    code = "input_gone"
 
 
 class ResourceExhausted(JobFailure):

@@ -47,7 +47,8 @@ class ObjectStore:
 
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises NotFound or StorageUnavailable."""
-        return b"".join(self.stream(key))
+        with _storage_errors():
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     def stream(self, key: str) -> Iterator[bytes]:
         """The object's bytes in chunks; errors are raised before the first one."""

@@ -153,9 +153,9 @@ class GenerationRequest(BaseModel):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the finished pictures: a second pass enlarges, to multiples of 8."""
+        """Width and height of the finished pictures: a second pass enlarges, to whole 8s."""
         scale = self.hires.scale if self.hires else 1.0
-        return int(self.width * scale) // 8 * 8, int(self.height * scale) // 8 * 8
+        return round(self.width * scale / 8) * 8, round(self.height * scale / 8) * 8
 
     @property
     def cost(self) -> float:

@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Protocol
 
 from shared.job import Job, Progress
+from worker.engine.sample import Sample
 
 
 class Ending(StrEnum):
@@ -21,16 +21,6 @@ class AttemptEnded(Exception):
     """Raised in a job's thread once its attempt was told to end."""
 
 
-class SampleInFlight(Protocol):
-    """What is read of a sample while the engine steps it."""
-
-    @property
-    def tick(self) -> int: ...
-
-    @property
-    def ticks(self) -> int: ...
-
-
 class Attempt:
     """One try at a job. Its own thread works; other threads read its progress and may end it."""
 
@@ -40,7 +30,7 @@ class Attempt:
         self.suspect = suspect
         self.sequence = sequence
         self.began = time.monotonic()
-        self.samples: Sequence[SampleInFlight] = ()
+        self.samples: Sequence[Sample] = ()
         self.images_done = len(job.images)
         self.ending: Ending | None = None
         self._ended = threading.Event()
@@ -60,9 +50,11 @@ class Attempt:
         """Ticks done, averaged over the job's images, and pictures stored."""
         if not self.samples:
             return Progress(images_done=self.images_done)
-        images, ticks = self.job.request.num_images, self.samples[0].ticks
+        images = self.job.request.num_images
+        ticks = self.samples[0].ticks + self.samples[0].later_ticks
         # Images without a sample were finished by earlier attempts.
-        done = ticks * (images - len(self.samples)) + sum(sample.tick for sample in self.samples)
+        begun = len({sample.index for sample in self.samples})
+        done = ticks * (images - begun) + sum(sample.tick for sample in self.samples)
         return Progress(step=done // images, steps=ticks, images_done=self.images_done)
 
 

@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -29,6 +29,7 @@ from worker.engine.engine import Engine
 from worker.engine.sample import EngineStopped, Kind, Sample, SampleCanceled
 from worker.engine.stepper import DeviceLost
 from worker.flight_record import FlightRecord
+from worker.inputs import Inputs, fetch_inputs
 from worker.metrics import WorkerMetrics
 from worker.models.resident import ResidentModel
 from worker.pictures import EncodedPicture
@@ -69,16 +70,28 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
     model = shop.models[request.model]
     done = frozenset(image.index for image in job.images)
 
+    with stages.stage("prepare"):
+        inputs = _fetch_inputs(shop, attempt)
     with stages.stage("prepare"), shop.record.in_hands(job.id):
-        samples, notes = model.prepare(job.id, request, attempt.sequence, _kind(attempt), done)
-    attempt.samples = samples
-    shop.engine.submit(samples)
-    if attempt.ending is not None:
-        shop.engine.cancel(job.id)  # told to end before there was anything to cancel
+        samples, notes = model.prepare(
+            job.id,
+            request,
+            attempt.sequence,
+            _kind(attempt),
+            done,
+            inputs.fitted(request.width, request.height),
+        )
+    _submit(shop, attempt, samples)
 
-    for sample in _as_finished(samples, stages):
+    finished_size = inputs.fitted(*request.size)
+    for sample in _as_finished(attempt, stages):
+        if sample.later_ticks:
+            with stages.stage("prepare"), shop.record.in_hands(job.id):
+                second = model.prepare_second(sample, request, finished_size)
+            _submit(shop, attempt, [second])
+            continue
         with stages.stage("decode"), shop.record.in_hands(job.id):
-            pixels = model.decode(sample.finished.result())
+            pixels = finished_size.composite(model.decode(sample.finished.result()))
         with stages.stage("encode"):
             picture = shop.compressors.encode(pixels, request, sample.index)
         with stages.stage("upload"):
@@ -133,13 +146,31 @@ def _kind(attempt: Attempt) -> Kind:
     return Kind.REPRODUCIBLE if attempt.job.request.reproducible else Kind.ORDINARY
 
 
-def _as_finished(samples: Sequence[Sample], stages: Stages) -> Iterator[Sample]:
-    by_future = {sample.finished: sample for sample in samples}
-    futures = as_completed(by_future)
-    for _ in samples:
+def _fetch_inputs(shop: Workshop, attempt: Attempt) -> Inputs:
+    job = attempt.job
+    return _persist(
+        attempt,
+        lambda: fetch_inputs(shop.objects, job.tenant, job.request),
+        shop.storage_patience_seconds,
+    )
+
+
+def _submit(shop: Workshop, attempt: Attempt, samples: Sequence[Sample]) -> None:
+    attempt.samples = [*attempt.samples, *samples]
+    shop.engine.submit(samples)
+    if attempt.ending is not None:
+        shop.engine.cancel(attempt.job.id)  # told to end before there was anything to cancel
+
+
+def _as_finished(attempt: Attempt, stages: Stages) -> Iterator[Sample]:
+    """The attempt's samples, those too that are submitted meanwhile."""
+    seen: set[Sample] = set()
+    while waiting := {one.finished: one for one in attempt.samples if one not in seen}:
         with stages.stage("denoise"):
-            future = next(futures)
-        yield by_future[future]
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            seen.add(waiting[future])
+            yield waiting[future]
 
 
 def _store_picture(shop: Workshop, attempt: Attempt, index: int, picture: EncodedPicture) -> None:
@@ -150,8 +181,8 @@ def _store_picture(shop: Workshop, attempt: Attempt, index: int, picture: Encode
         index=index,
         key=key,
         seed=request.image_seed(index),
-        width=request.width,
-        height=request.height,
+        width=request.size[0],
+        height=request.size[1],
         format=request.output.format,
         bytes=len(picture.data),
         sha256=picture.sha256,

@@ -1,17 +1,20 @@
 """One attempt from claim to commit, with a tiny model in this process, on real servers."""
 
 import dataclasses
+import io
 
 import pytest
+from PIL import Image
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from shared.catalog import ModelEntry
 from shared.errors import GenerationInvalid
-from shared.ids import attempt_prefix, job_prefix, new_attempt_id, new_job_id
+from shared.ids import attempt_prefix, input_key, job_prefix, new_attempt_id, new_job_id
 from shared.job import JobStatus
 from shared.objects import ObjectStore
 from shared.queue import TicketQueue
+from shared.request import InputRef
 from shared.settings import JobSettings, StorageSettings
 from shared.store.job_store import JobStore
 from shared.store.values import NewJob
@@ -82,6 +85,20 @@ def claim(store):
     return claim
 
 
+@pytest.fixture
+def stored_input(objects):
+    """Stores a grey gradient as the gateway does; how a request names it."""
+
+    def store_input(name, width=64, height=64):
+        picture = Image.linear_gradient("L").resize((width, height)).convert("RGB")
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        objects.put(input_key(TENANT, name), stream.getvalue(), "image/png")
+        return InputRef(id=name, width=width, height=height)
+
+    return store_input
+
+
 def objects_of(shop, attempt):
     job = attempt.job
     return shop.objects.list_keys(attempt_prefix(job.tenant, job.id, attempt.attempt_id))
@@ -112,6 +129,22 @@ def test_a_later_attempt_skips_pictures_that_are_done(shop, store, submit, claim
     job = store.get(job_id)
     assert job.status is JobStatus.SUCCEEDED
     assert [image.key for image in job.images] == objects_of(shop, first) + objects_of(shop, second)
+
+
+def test_a_picture_is_made_from_another(shop, store, submit, claim, stored_input):
+    job_id = submit(image=stored_input("in_picture"), strength=0.5)
+    attempt = claim()
+    work(shop, attempt)
+    assert store.get(job_id).status is JobStatus.SUCCEEDED
+    assert [sample.ticks for sample in attempt.samples] == [4]
+
+
+def test_a_picture_that_is_gone_fails_its_job(shop, store, submit, claim):
+    job_id = submit(image=InputRef(id="in_gone", width=64, height=64))
+    work(shop, claim())
+    job = store.get(job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.error.code == "input_gone"
 
 
 class ReleasingStore:

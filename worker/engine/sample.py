@@ -54,6 +54,7 @@ class Sample:
     priority: int  # 0 is served first
     sequence: int  # grows with every job of this process: age, without a clock
     state: Any  # the stepper's own
+    later_ticks: int = 0  # of the pass that begins with its result; 0 where that is a picture
     tick: int = 0  # model calls begun; only the last of them can be still running
     finished: Future[Any] = field(default_factory=Future)
 

@@ -9,8 +9,10 @@ from torch.nn.functional import pad
 from worker.engine.rows import padded_rows
 from worker.engine.sample import Sample
 from worker.models.context import stack_contexts, stack_pooled
+from worker.models.control import ControlBatch, ControlledRow, ControlNets
 from worker.models.denoising import Denoising
 from worker.models.device import Device
+from worker.models.kept_parts import KeptParts
 
 
 class Company:
@@ -28,10 +30,12 @@ class Company:
         negative_row: [S], each sample's negative prompt's row; its prompt's where it has none.
         planes: [S, 1 + r, C, H, W], the samples' states; registers that one does not need are
             zero.
+        beside: [rows, 1 + C, H, W], what the UNet sees beside the latents; None for most UNets.
     """
 
     def __init__(self, samples: Sequence[Sample], device: Device, pixels_per_latent: int) -> None:
         self.samples = tuple(samples)
+        self._device = device
         self._states: list[Denoising] = [sample.state for sample in samples]
         guided = [i for i, state in enumerate(self._states) if state.negative is not None]
         taken = len(samples) + len(guided)
@@ -39,11 +43,11 @@ class Company:
         filling = self.rows - taken
 
         self._sample_of_row = [*range(len(samples)), *guided, *[0] * filling]
-        self.sample_of_row = _indexes(self._sample_of_row, device)
+        self.sample_of_row = device.indexes(self._sample_of_row)
         negative_row = list(range(len(samples)))
         for row, i in enumerate(guided, start=len(samples)):
             negative_row[i] = row
-        self.negative_row = _indexes(negative_row, device)
+        self.negative_row = device.indexes(negative_row)
 
         prompts = [state.context for state in self._states]
         negatives = [state.negative for state in self._states if state.negative is not None]
@@ -56,6 +60,14 @@ class Company:
             # The picture's size, where its crop begins, the size to be made: nothing is cropped.
             sizes = pooled.new_tensor([height, width, 0, 0, height, width])
             self.added = {"text_embeds": pooled, "time_ids": sizes.expand(self.rows, -1)}
+        self._row_contexts = [*prompts, *negatives]
+        self.beside = self._stack_beside()
+        keeps = any(state.original for state in self._states)
+        self._kept_parts = KeptParts(self.samples, device) if keeps else None
+        self._asks_for_control = any(state.controls for state in self._states)
+        self._controlled: tuple[ControlledRow, ...] = ()
+        self._control_batch: ControlBatch | None = None
+
         self._draws = any(len(state.noise) > 1 for state in self._states)
         self._plane_counts = [len(state.planes) for state in self._states]
         most = max(self._plane_counts)
@@ -85,14 +97,41 @@ class Company:
             ]
         )
 
+    def control_batch(self, nets: ControlNets) -> ControlBatch | None:
+        """The ControlNet calls of the coming tick; None where no row asks for one."""
+        if not self._asks_for_control:
+            return None
+        active = [
+            tuple(control for control in state.controls if control.active[sample.tick])
+            for sample, state in zip(self.samples, self._states, strict=True)
+        ]
+        controlled = tuple(
+            ControlledRow(row, context, active[self._sample_of_row[row]])
+            for row, context in enumerate(self._row_contexts)
+            if active[self._sample_of_row[row]]
+        )
+        if controlled != self._controlled:
+            self._controlled = controlled
+            self._control_batch = (
+                ControlBatch(nets, controlled, self.samples[0].key.kind, self._device)
+                if controlled
+                else None
+            )
+        return self._control_batch
+
     def advance(self, planes: Tensor) -> None:
-        """Give every sample its new state."""
+        """Give every sample its new state; what inpainting keeps is put back."""
+        if self._kept_parts:
+            self._kept_parts.put_back(planes)
         self.planes = planes
         for state, own, count in zip(
             self._states, planes.unbind(), self._plane_counts, strict=True
         ):
             state.planes = own[:count]
 
-
-def _indexes(indexes: list[int], device: Device) -> Tensor:
-    return device.staged(torch.tensor(indexes)).to(device.place, non_blocking=True)
+    def _stack_beside(self) -> Tensor | None:
+        beside = [state.beside for state in self._states if state.beside is not None]
+        if not beside:
+            return None
+        # All or none: it is the UNet that wants it.
+        return torch.stack(beside).index_select(0, self.sample_of_row)

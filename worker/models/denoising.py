@@ -11,6 +11,38 @@ from worker.samplers.tables import SamplerTable
 
 
 @dataclass(eq=False, slots=True)
+class Original:
+    """What an ordinary UNet's inpainting keeps of the input picture.
+
+    Attributes:
+        latent: [C, H, W] float32, the picture's.
+        mask: [1, H, W] float32, 1 where to repaint.
+        levels: [ticks, 2] float32, (a, b): after a tick the kept part is a * latent + b * noise.
+    """
+
+    latent: Tensor
+    mask: Tensor
+    levels: Tensor
+
+
+@dataclass(eq=False, slots=True)
+class ControlPicture:
+    """What a ControlNet is shown for one sample, and when it counts.
+
+    Attributes:
+        type: which of the model's ControlNets.
+        pixels: [3, height, width] between 0 and 1, in the model's precision.
+        scale: of its residuals.
+        active: for each tick, whether it counts.
+    """
+
+    type: str
+    pixels: Tensor
+    scale: float
+    active: tuple[bool, ...]
+
+
+@dataclass(eq=False, slots=True)
 class Denoising:
     """`Sample.state` of the diffusion stepper.
 
@@ -21,6 +53,10 @@ class Denoising:
         noise_index: the draw that each tick uses.
         context: of the prompt.
         negative: of the negative prompt; None without guidance.
+        original: what inpainting keeps; None where all is repainted, or the UNet sees the mask.
+        beside: [1 + C, H, W] in the model's precision: mask and masked picture, for a UNet that
+            has inputs for them; None otherwise.
+        controls: in the order of the request.
     """
 
     planes: Tensor
@@ -29,29 +65,50 @@ class Denoising:
     noise_index: tuple[int, ...]
     context: Context
     negative: Context | None
+    original: Original | None
+    beside: Tensor | None
+    controls: tuple[ControlPicture, ...]
 
     def move(self, device: Device) -> None:
-        """Bring the tensors to the device; those that `from_noise` made need no waiting."""
-        self.planes = self.planes.to(device.place, non_blocking=True)
-        self.noise = self.noise.to(device.place, non_blocking=True)
-        self.lines = self.lines.to(device.place, non_blocking=True)
+        """Bring the tensors to the device; those that `begin` made need no waiting."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device.place, non_blocking=True)
+
+        self.planes = moved(self.planes)
+        self.noise = moved(self.noise)
+        self.lines = moved(self.lines)
+        if self.original:
+            self.original.latent = moved(self.original.latent)
+            self.original.mask = moved(self.original.mask)
+            self.original.levels = moved(self.original.levels)
+        if self.beside is not None:
+            self.beside = moved(self.beside)
+        for control in self.controls:
+            # The job's images share it: only the first one moves it.
+            control.pixels = moved(control.pixels)
 
 
-def from_noise(
+def begin(
     table: SamplerTable,
+    latent: Tensor,
     noise: Tensor,
     context: Context,
     negative: Context | None,
     guidance_scale: float,
     device: Device,
+    *,
+    original: Original | None = None,
+    beside: Tensor | None = None,
+    controls: tuple[ControlPicture, ...] = (),
 ) -> Denoising:
     """The state before the first tick, its tensors still on the host.
 
-    `noise` is [draws, C, H, W]; draw 0 makes the first latent.
+    `latent` is [C, H, W], what the first tick finds; `noise` is [draws, C, H, W].
     """
     # Registers start at zero: a coefficient of zero would not silence what is left in memory.
-    planes = torch.zeros(1 + table.registers, *noise.shape[1:])
-    planes[0] = noise[0] * table.initial_scale
+    planes = torch.zeros(1 + table.registers, *latent.shape)
+    planes[0] = latent
     scales = torch.full((table.ticks, 1), guidance_scale)
     return Denoising(
         planes=device.staged(planes),
@@ -60,4 +117,7 @@ def from_noise(
         noise_index=table.noise_index,
         context=context,
         negative=negative,
+        original=original,
+        beside=beside,
+        controls=controls,
     )

@@ -64,6 +64,10 @@ class Device:
         """The tensor in memory that the device can fetch without holding up its thread."""
         return tensor.pin_memory() if self.is_cuda else tensor
 
+    def indexes(self, indexes: list[int]) -> Tensor:
+        """Places in a batch, there without waiting for what the device does."""
+        return self.staged(torch.tensor(indexes)).to(self.place, non_blocking=True)
+
 
 def resolve_device(settings: DeviceSettings) -> Device:
     """Raises ConfigurationError where the machine lacks what is asked for."""

@@ -1,22 +1,38 @@
-"""Latents to pictures: the VAE, on a thread of its own."""
+"""Pictures to latents and back: the VAE, on a thread of its own."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from shared.errors import GenerationInvalid
 from worker.models.device import Device, DeviceThread
 
 
-class ImageDecoder:
-    """A VAE's decoder. One picture at a time: more in a batch would change their bits."""
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What the encoder says of a picture: a normal distribution, [C, h, w] float32 on the host."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """The latent that this standard normal noise picks."""
+        return self.mean + self.deviation * noise
+
+
+class Autoencoder:
+    """A VAE. One picture at a time: more in a batch would change their bits.
+
+    To be called from any thread but its own.
+    """
 
     def __init__(self, vae: Any, device: Device) -> None:
         self._vae = vae
-        self._device = device
         self._thread = DeviceThread("image", device)
 
     @property
@@ -24,8 +40,21 @@ class ImageDecoder:
         """How many pixels of a side one latent stands for."""
         return int(2 ** (len(self._vae.config.block_out_channels) - 1))
 
+    @property
+    def channels(self) -> int:
+        """Of a latent."""
+        return int(self._vae.config.latent_channels)
+
+    def encode(self, picture: Tensor) -> Posterior:
+        """The latents of a [3, H, W] float32 picture between -1 and 1, in the sampler's scale."""
+        return self._thread.call(self._encode, picture)
+
+    def enlarge(self, latent: Tensor, height: int, width: int) -> Tensor:
+        """A [C, h, w] latent brought to another size, on the host."""
+        return self._thread.call(self._enlarge, latent, height, width)
+
     def decode(self, latent: Tensor) -> NDArray[np.uint8]:
-        """The picture of a [C, H, W] latent: height x width x 3. From any thread but its own.
+        """The picture of a [C, h, w] latent: height x width x 3.
 
         Raises GenerationInvalid where the picture is not finite.
         """
@@ -35,9 +64,22 @@ class ImageDecoder:
         """End the thread."""
         self._thread.close()
 
+    def _encode(self, picture: Tensor) -> Posterior:
+        pixels = picture[None].to(self._vae.device, self._vae.dtype)
+        found = self._vae.encode(pixels).latent_dist
+        scale = self._vae.config.scaling_factor
+        return Posterior(
+            mean=found.mean[0].float().cpu() * scale,
+            deviation=found.std[0].float().cpu() * scale,
+        )
+
+    def _enlarge(self, latent: Tensor, height: int, width: int) -> Tensor:
+        enlarged = interpolate(latent[None], (height, width), mode="bilinear", antialias=True)
+        return enlarged[0].cpu()
+
     def _decode(self, latent: Tensor) -> NDArray[np.uint8]:
         scaled = latent[None] / self._vae.config.scaling_factor
-        picture = self._vae.decode(scaled.to(self._device.dtype)).sample[0].float()
+        picture = self._vae.decode(scaled.to(self._vae.dtype)).sample[0].float()
         if not torch.isfinite(picture).all():
             raise GenerationInvalid("the picture is not finite")
         pixels = (picture / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)

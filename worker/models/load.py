@@ -14,7 +14,7 @@ from worker.models.checkpoint import convert_vae
 from worker.models.device import Device, DeviceSettings, resolve_device
 from worker.models.files import check_hashes, locate_model, locate_weights
 from worker.models.folder import weight_files
-from worker.models.image import ImageDecoder
+from worker.models.image import Autoencoder
 from worker.models.parts import ModelParts, open_parts
 from worker.models.resident import ResidentModel
 from worker.models.text import load_text
@@ -62,7 +62,8 @@ def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
         attention=settings.attention,
         unet=unet,
         text=text,
-        image=ImageDecoder(vae, vae_device),
+        autoencoder=Autoencoder(vae, vae_device),
+        controls={},
         scheduler_config=scheduler_config,
     )
 

@@ -1,7 +1,7 @@
 """A resident model: what a job thread needs of it, from the prompt to the pixels."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,18 @@ from shared.request import PRIORITIES, GenerationRequest, Output, Priority
 from worker.engine.engine import Engine
 from worker.engine.sample import BatchKey, Kind, Sample
 from worker.models.attention import choose_attention
-from worker.models.denoising import from_noise
+from worker.models.conditioning import Conditioner
+from worker.models.control import ControlNets
+from worker.models.denoising import begin
 from worker.models.device import Attention, Device
-from worker.models.image import ImageDecoder
+from worker.models.image import Autoencoder
+from worker.models.passes import Pass, first_pass, second_pass
+from worker.models.pictures import NO_PICTURES, Pictures
 from worker.models.stepper import DiffusionStepper
 from worker.models.text import TextEncoder
 from worker.models.warm_up import WarmUp, find_knee, measure_ticks
 from worker.models.wording import Note, Wording, encode_wording
-from worker.samplers.noise import draw_noise
-from worker.samplers.tables import SamplerTables
+from worker.samplers.tables import SamplerTable, SamplerTables
 
 # Contexts of up to so many chunks share batches.
 SHARED_CHUNKS = 8
@@ -37,13 +40,15 @@ class ResidentModel:
         attention: Attention,
         unet: Any,
         text: TextEncoder,
-        image: ImageDecoder,
+        autoencoder: Autoencoder,
+        controls: ControlNets,
         scheduler_config: Mapping[str, Any],
     ) -> None:
         self.entry = entry
-        self.stepper = DiffusionStepper(unet, device, image.scale_factor)
+        self.stepper = DiffusionStepper(unet, controls, device, autoencoder.scale_factor)
         self.text = text
-        self._image = image
+        self._autoencoder = autoencoder
+        self._conditioner = Conditioner(autoencoder, unet.config.in_channels, device)
         self._unet = unet
         self._device = device
         self._attention = attention
@@ -52,7 +57,7 @@ class ResidentModel:
     def close(self) -> None:
         """End the model's threads, after what they have begun."""
         self.text.close()
-        self._image.close()
+        self._autoencoder.close()
 
     def prepare(
         self,
@@ -61,45 +66,50 @@ class ResidentModel:
         sequence: int,
         kind: Kind,
         skip: frozenset[int] = frozenset(),
+        pictures: Pictures = NO_PICTURES,
     ) -> tuple[list[Sample], list[Note]]:
-        """The job's samples, ready for the engine, and what the client should know.
+        """The samples of the job's first pass, and what the client should know.
 
-        `skip` holds the indexes of pictures that are done. Everything is drawn and encoded here,
-        in the calling thread or in the text thread; the engine's is not held up.
+        `skip` holds the indexes of pictures that are done; `pictures` are the request's, at its
+        width and height. Everything is drawn and encoded here, in the calling thread or in the
+        text and image threads; the engine's is not held up.
         """
-        table = self._tables.get(request.sampler, request.schedule, request.steps, eta=request.eta)
-        wording = encode_wording(self.text, request)
-        shape = self._latent_shape(request.width, request.height)
-        key = BatchKey(self.entry.id, shape, kind, _context_chunks(kind, wording))
-        samples = [
-            Sample(
-                job_id=job_id,
-                index=index,
-                key=key,
-                rows=request.rows,
-                ticks=table.ticks,
-                priority=PRIORITIES.index(request.priority),
-                sequence=sequence,
-                state=from_noise(
-                    table,
-                    draw_noise(request.image_seed(index), shape, table.draws),
-                    wording.context,
-                    wording.negative,
-                    request.guidance_scale,
-                    self._device,
-                ),
-            )
-            for index in range(request.num_images)
-            if index not in skip
-        ]
-        return samples, list(wording.notes)
+        later_ticks = self._table(request, second_pass(request)).ticks if request.hires else 0
+        indexes = [index for index in range(request.num_images) if index not in skip]
+        return self._prepare(
+            job_id, request, sequence, kind, indexes, first_pass(request), pictures, later_ticks
+        )
+
+    def prepare_second(
+        self, first: Sample, request: GenerationRequest, pictures: Pictures
+    ) -> Sample:
+        """The sample that goes on, larger, where a finished one of the first pass ends.
+
+        `pictures` are the request's, at the size of the finished picture. Raises what ended the
+        first sample, if it was not its last tick.
+        """
+        into = second_pass(request)
+        _, height, width = self._latent_shape(into)
+        enlarged = self._autoencoder.enlarge(first.finished.result(), height, width)
+        (second,), _ = self._prepare(
+            first.job_id,
+            request,
+            first.sequence,
+            first.key.kind,
+            [first.index],
+            into,
+            pictures,
+            later_ticks=0,
+            enlarged=enlarged,
+        )
+        return second
 
     def decode(self, latent: Tensor) -> NDArray[np.uint8]:
         """The picture of a sample's result: height x width x 3.
 
         Raises GenerationInvalid where it is not finite.
         """
-        return self._image.decode(latent)
+        return self._autoencoder.decode(latent)
 
     def warm_up(self, engine: Engine) -> WarmUp:
         """Time the model, set what depends on it, and make one picture through the engine.
@@ -120,9 +130,69 @@ class ResidentModel:
         image_seconds = time.perf_counter() - began
         return WarmUp(attention, self.stepper.max_rows, tick_seconds, image_seconds)
 
-    def _latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
-        factor = self._image.scale_factor
-        return (int(self._unet.config.in_channels), height // factor, width // factor)
+    def _prepare(
+        self,
+        job_id: str,
+        request: GenerationRequest,
+        sequence: int,
+        kind: Kind,
+        indexes: Sequence[int],
+        of_pass: Pass,
+        pictures: Pictures,
+        later_ticks: int,
+        enlarged: Tensor | None = None,
+    ) -> tuple[list[Sample], list[Note]]:
+        table = self._table(request, of_pass)
+        wording = encode_wording(self.text, request)
+        shape = self._latent_shape(of_pass)
+        key = BatchKey(self.entry.id, shape, kind, _context_chunks(kind, wording))
+        conditions = self._conditioner.read(
+            pictures, of_pass.width, of_pass.height, of_pass.strength
+        )
+        controls = self._conditioner.control_pictures(
+            request.controls, pictures.controls, table.ticks
+        )
+        samples = []
+        for index in indexes:
+            beginning = self._conditioner.begin(
+                conditions, table, request.image_seed(index), shape, enlarged
+            )
+            state = begin(
+                table,
+                beginning.latent,
+                beginning.noise,
+                wording.context,
+                wording.negative,
+                request.guidance_scale,
+                self._device,
+                original=beginning.original,
+                beside=beginning.beside,
+                controls=controls,
+            )
+            samples.append(
+                Sample(
+                    job_id=job_id,
+                    index=index,
+                    key=key,
+                    rows=request.rows,
+                    ticks=table.ticks,
+                    later_ticks=later_ticks,
+                    priority=PRIORITIES.index(request.priority),
+                    sequence=sequence,
+                    state=state,
+                )
+            )
+        return samples, list(wording.notes)
+
+    def _table(self, request: GenerationRequest, of_pass: Pass) -> SamplerTable:
+        start = of_pass.start_tick(request.sampler)
+        return self._tables.get(
+            request.sampler, request.schedule, of_pass.steps, start, eta=request.eta
+        )
+
+    def _latent_shape(self, of_pass: Pass) -> tuple[int, int, int]:
+        factor = self._autoencoder.scale_factor
+        return (self._autoencoder.channels, of_pass.height // factor, of_pass.width // factor)
 
     def _time_tick(self, request: GenerationRequest, rows: int) -> float:
         unguided = request.model_copy(update={"guidance_scale": 1.0})

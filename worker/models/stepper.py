@@ -10,6 +10,7 @@ from worker.engine.rows import ROW_BUCKETS
 from worker.engine.sample import Sample
 from worker.engine.stepper import Tick
 from worker.models.company import Company
+from worker.models.control import ControlNets
 from worker.models.denoising import Denoising
 from worker.models.device import Device, translated_device_errors
 from worker.models.ticks import begin_tick
@@ -20,8 +21,12 @@ from worker.samplers.update import advance, guide
 class DiffusionStepper:
     """A UNet of the Stable Diffusion kind. Driven by one thread at a time."""
 
-    def __init__(self, unet: Any, device: Device, pixels_per_latent: int) -> None:
+    def __init__(
+        self, unet: Any, controls: ControlNets, device: Device, pixels_per_latent: int
+    ) -> None:
+        """`controls` are the ControlNets by their type."""
         self._unet = unet
+        self._controls = controls
         self._device = device
         self._pixels_per_latent = pixels_per_latent
         self._company: Company | None = None
@@ -53,13 +58,17 @@ class DiffusionStepper:
         matrices = lines[:count, 3:].view(-1, PLANES, COLUMNS)
 
         latents = company.planes[:, 0].index_select(0, company.sample_of_row)
+        seen = (latents * scales.view(-1, 1, 1, 1)).to(self._device.dtype)
+        control = company.control_batch(self._controls)
+        residuals = control.residuals(seen, timesteps, company.added) if control else {}
         output = self._unet(
-            (latents * scales.view(-1, 1, 1, 1)).to(self._device.dtype),
+            seen if company.beside is None else torch.cat([seen, company.beside], dim=1),
             timesteps,
             encoder_hidden_states=company.contexts,
             encoder_attention_mask=company.mask,
             added_cond_kwargs=company.added,
             return_dict=False,
+            **residuals,
         )[0].float()
         negative = output.index_select(0, company.negative_row)
         prediction = guide(output[:count], negative, guidance[:count])

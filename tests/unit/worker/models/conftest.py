@@ -1,4 +1,6 @@
-"""A tiny resident model with its engine, loaded once."""
+"""A tiny resident model with its engine, loaded once; what features differ from diffusers by."""
+
+from collections import defaultdict
 
 import pytest
 
@@ -11,6 +13,28 @@ from worker.models.device import DeviceSettings
 from worker.models.load import load_model
 
 CPU = DeviceSettings(device="cpu")
+DIFFERENCES = pytest.StashKey[dict[str, float]]()
+
+
+@pytest.fixture
+def differences(pytestconfig):
+    """Notes a feature's difference from diffusers for the table at the end; gives it back."""
+    largest = pytestconfig.stash.setdefault(DIFFERENCES, defaultdict(float))
+
+    def note(feature, difference):
+        largest[feature] = max(largest[feature], difference)
+        return difference
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """The table, where something was compared."""
+    largest = config.stash.get(DIFFERENCES, {})
+    if largest:
+        terminalreporter.section("largest difference from diffusers, of max|latent|")
+    for feature, difference in largest.items():
+        terminalreporter.write_line(f"{feature:40} {difference:.1e}")
 
 
 @pytest.fixture(scope="session", params=["epsilon"])

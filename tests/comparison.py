@@ -1,0 +1,80 @@
+"""Latents from the engine beside those of diffusers' own pipelines."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from shared.request import Control, GenerationRequest, InputRef
+from worker.engine.engine import Engine
+from worker.engine.sample import Kind, Sample
+from worker.inputs import Inputs
+from worker.models.resident import ResidentModel
+from worker.samplers.catalog import make_scheduler
+
+PATIENCE = 100  # seconds
+
+
+def reference(picture: Image.Image, name: str) -> InputRef:
+    """What a request would name this picture by."""
+    return InputRef(id=name, width=picture.width, height=picture.height)
+
+
+def control(name: str, picture: Image.Image, **fields: Any) -> Control:
+    """A control of that type with this picture, whose id is the type."""
+    return Control(type=name, image=reference(picture, name), **fields)
+
+
+def prepare(
+    model: ResidentModel,
+    request: GenerationRequest,
+    pictures: Mapping[str, Image.Image],
+    job_id: str = "job",
+    sequence: int = 0,
+    kind: Kind = Kind.ORDINARY,
+) -> list[Sample]:
+    """The samples of a request whose input pictures have these ids."""
+    fitted = Inputs(request, pictures).fitted(request.width, request.height)
+    samples, _ = model.prepare(job_id, request, sequence, kind, pictures=fitted)
+    return samples
+
+
+def generate(
+    model: ResidentModel,
+    engine: Engine,
+    requests: Sequence[GenerationRequest],
+    pictures: Mapping[str, Image.Image] | None = None,
+    kind: Kind = Kind.ORDINARY,
+) -> list[Tensor]:
+    """The final latents of these jobs, run together."""
+    samples = []
+    for number, request in enumerate(requests):
+        samples += prepare(model, request, pictures or {}, f"job_{number}", number, kind)
+    engine.submit(samples)
+    return [sample.finished.result(PATIENCE) for sample in samples]
+
+
+def by_diffusers(pipeline: Any, request: GenerationRequest, **inputs: Any) -> Tensor:
+    """The final latent that a diffusers script would get, with its own scheduler."""
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.scheduler = make_scheduler(
+        pipeline.scheduler.config, request.sampler, request.schedule
+    )
+    latent: Tensor = pipeline(
+        request.prompt,
+        negative_prompt=request.negative_prompt,
+        num_inference_steps=request.steps,
+        guidance_scale=request.guidance_scale,
+        eta=request.eta,
+        generator=torch.Generator("cpu").manual_seed(request.seed),
+        output_type="latent",
+        **inputs,
+    ).images[0]
+    return latent
+
+
+def relative(found: Tensor, expected: Tensor) -> float:
+    """The largest difference, as a share of the largest latent."""
+    return float((found - expected).abs().max() / expected.abs().max())
