@@ -5,11 +5,11 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+from tests.comparing import PATIENCE, by_diffusers, generate, relative
 from tests.tiny_request import tiny_request
 from worker.engine.sample import Kind
-from worker.samplers.catalog import SAMPLERS, make_scheduler
+from worker.samplers.catalog import SAMPLERS
 
-PATIENCE = 100  # seconds
 METHODS = [(name, schedule) for name, one in SAMPLERS.items() for schedule in one.schedules]
 
 # Twelve jobs that have nothing in common but the model and the size.
@@ -35,35 +35,6 @@ def pipeline(tiny_path):
     pipeline = StableDiffusionPipeline.from_pretrained(tiny_path, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def generate(model, engine, requests, kind=Kind.ORDINARY):
-    """The final latents of these jobs, run together."""
-    samples = []
-    for number, request in enumerate(requests):
-        prepared, _ = model.prepare(f"job_{number}", request, number, kind)
-        samples += prepared
-    engine.submit(samples)
-    return [sample.finished.result(PATIENCE) for sample in samples]
-
-
-def by_diffusers(pipeline, model_config, request):
-    pipeline.scheduler = make_scheduler(model_config, request.sampler, request.schedule)
-    return pipeline(
-        request.prompt,
-        negative_prompt=request.negative_prompt,
-        width=request.width,
-        height=request.height,
-        num_inference_steps=request.steps,
-        guidance_scale=request.guidance_scale,
-        eta=request.eta,
-        generator=torch.Generator("cpu").manual_seed(request.seed),
-        output_type="latent",
-    ).images[0]
-
-
-def relative(found, expected):
-    return float((found - expected).abs().max() / expected.abs().max())
 
 
 @both_predictions

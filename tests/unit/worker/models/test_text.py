@@ -4,7 +4,9 @@ import pytest
 import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from tests.tiny_request import tiny_request
 from worker.models.prompt import parse_prompt
+from worker.models.wording import encode_wording
 
 TOKENS = 75
 
@@ -99,6 +101,15 @@ def test_a_prompt_is_encoded_once(encode, lookups):
 
     assert first is second
     assert lookups == [False, True]
+
+
+def test_both_prompts_skip_layers(model, encode):
+    request = tiny_request(negative_prompt="dark", clip_skip=1)
+
+    negative = encode_wording(model.text, request).negative
+
+    assert torch.equal(negative.states, encode("dark", 1).states)
+    assert not torch.equal(negative.states, encode("dark").states)
 
 
 def test_another_layer_is_another_encoding(encode, lookups):
