@@ -11,9 +11,10 @@ from fastapi.security.utils import get_authorization_scheme_param
 from api.settings import AuthMode
 from shared.errors import Forbidden, Unauthorized
 from shared.store.keyring import Caller, Keyring
+from shared.store.signing import KEYLESS
 
 SCOPE = "jobs"
-LOCAL = Caller(tenant="local", key_id="open", scopes=frozenset({SCOPE}))
+LOCAL = Caller(tenant="local", key_id="open", scopes=frozenset({SCOPE}), owner=KEYLESS)
 
 # A verified key is trusted this long without asking Redis: the time a revocation takes.
 TRUST_SECONDS = 5.0

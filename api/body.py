@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from shared.request import OutputFormat, Priority
+from shared.request import OutputFormat, Priority, WebhookEvent
 
 PROMPT_CHARACTERS = 4_000
 PROMPT_BYTES = 16_000
@@ -71,6 +71,24 @@ class OutputBody(_Strict):
     quality: int | None = Field(default=None, ge=1, le=100, description="JPEG and WebP only.")
 
 
+class WebhookBody(_Strict):
+    """Who is called back when the job reaches one of the events."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2_048)]
+    events: list[WebhookEvent] = Field(
+        default_factory=lambda: [event for event in WebhookEvent if event != "started"],
+        min_length=1,
+        max_length=len(WebhookEvent),
+        description="Default: every way in which the job can end.",
+    )
+
+
+class EndpointBody(_Strict):
+    """One endpoint, by the URL that jobs named."""
+
+    url: Annotated[str, Field(max_length=2_048)]
+
+
 class JobBody(_Strict):
     """What a client may ask for. Whatever is left out comes from the model's entry."""
 
@@ -94,6 +112,7 @@ class JobBody(_Strict):
     reproducible: bool = Field(
         default=False, description="Bit-identical again on the same stack, at a cost in speed."
     )
+    webhook: WebhookBody | None = Field(default=None, description="Whom to call back.")
     metadata: dict[MetadataKey, MetadataValue] = Field(
         default_factory=dict, max_length=METADATA_KEYS, description="Echoed in the job."
     )

@@ -18,16 +18,20 @@ from api.job_creator import JobCreator
 from api.metrics import GatewayMetrics
 from api.render import Renderer
 from api.routes import catalog, events, health, images, jobs, problem_types, submit
+from api.routes import webhooks as webhook_routes
 from api.services import Services
 from api.settings import AuthMode, Settings
 from api.submission import Submission
 from api.surroundings import Surroundings
 from api.ticket_sender import TicketSender
+from api.webhooks import WebhookRouter
 from shared.capabilities import SAMPLERS
 from shared.catalog import load_catalog
 from shared.connections import connect
 from shared.objects import ObjectStore
+from shared.outbound.client import Outbound
 from shared.queue import TicketQueue
+from shared.store.deliveries import DeliveryStore
 from shared.store.events import EventLog
 from shared.store.job_store import JobStore
 from shared.store.keyring import Keyring
@@ -56,6 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         check_servers(redis)
         tokens.load_secret()
 
+    webhooks = WebhookRouter(Outbound(settings.outbound), settings.gateway.base_url)
     surroundings = Surroundings(store, objects, first_contact)
     services = Services(
         catalog=models,
@@ -66,7 +71,10 @@ def create_app(settings: Settings) -> FastAPI:
         tokens=tokens,
         hub=hub,
         surroundings=surroundings,
-        submission=Submission(models, SAMPLERS, store, creator, tickets, surroundings, metrics),
+        submission=Submission(
+            models, SAMPLERS, store, creator, tickets, surroundings, webhooks, metrics
+        ),
+        deliveries=DeliveryStore(redis, settings.jobs),
         render=Renderer(settings.gateway.base_url, objects, tokens),
         metrics=metrics,
     )
@@ -95,7 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for routes in (submit, events, images, jobs, catalog, problem_types, health):
+    for routes in (submit, events, images, jobs, catalog, webhook_routes, problem_types, health):
         app.include_router(routes.router)
     if settings.gateway.auth is AuthMode.OPEN:
         app.add_middleware(OpenModeFence)

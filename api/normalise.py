@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from api.body import SEEDS, JobBody, OutputBody
+from api.body import SEEDS, JobBody, OutputBody, WebhookBody
 from shared.capabilities import SamplerCapability
 from shared.catalog import Catalog, ModelEntry, ModelLimits
 from shared.errors import FieldError, InvalidRequest
 from shared.job import JobWarning
-from shared.request import GenerationRequest, Output, OutputFormat
+from shared.request import GenerationRequest, Output, OutputFormat, Webhook
 
 SIDE_MULTIPLE = 8  # pixels; a latent of every supported family halves a side three times
 MIN_SIDE = 64
@@ -65,6 +65,7 @@ def normalise(
         deadline_seconds=body.deadline_seconds,
         reproducible=body.reproducible,
         metadata=body.metadata,
+        webhook=_webhook(body.webhook),
     )
     errors += _size_errors(request, entry.limits)
     if capability is None:
@@ -96,6 +97,12 @@ def _output(output: OutputBody, warnings: list[JobWarning]) -> Output:
     if output.format is OutputFormat.PNG and output.quality not in (None, DEFAULT_QUALITY):
         warnings.append(JobWarning(code="option_ignored", detail="PNG has no `quality`"))
     return Output(format=output.format, quality=_given(output.quality, DEFAULT_QUALITY))
+
+
+def _webhook(webhook: WebhookBody | None) -> Webhook | None:
+    if webhook is None:
+        return None
+    return Webhook(url=webhook.url, events=tuple(dict.fromkeys(webhook.events)))
 
 
 def _size_errors(request: GenerationRequest, limits: ModelLimits) -> list[FieldError]:

@@ -14,6 +14,7 @@ from api.submission import Submission
 from api.surroundings import Surroundings
 from shared.catalog import Catalog
 from shared.objects import ObjectStore
+from shared.store.deliveries import DeliveryStore
 from shared.store.events import EventLog
 from shared.store.job_store import JobStore
 
@@ -25,6 +26,7 @@ class Services:
     catalog: Catalog
     store: JobStore
     events: EventLog
+    deliveries: DeliveryStore
     objects: ObjectStore
     authenticator: Authenticator
     tokens: EventTokens

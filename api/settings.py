@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from shared.outbound.settings import OutboundSettings
 from shared.settings import (
     JobSettings,
     LogSettings,
@@ -73,6 +74,7 @@ class Settings:
     jobs: JobSettings
     metrics: MetricsSettings
     log: LogSettings
+    outbound: OutboundSettings
 
 
 def read_settings() -> Settings:
@@ -86,4 +88,5 @@ def read_settings() -> Settings:
             jobs=JobSettings(),
             metrics=MetricsSettings(),
             log=LogSettings(),
+            outbound=OutboundSettings(),
         )

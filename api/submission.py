@@ -13,6 +13,7 @@ from api.metrics import GatewayMetrics
 from api.normalise import normalise
 from api.surroundings import Surroundings
 from api.ticket_sender import TicketSender
+from api.webhooks import WebhookRouter, with_default_webhook
 from shared.capabilities import SamplerCapability
 from shared.catalog import Catalog
 from shared.errors import FieldError, InvalidRequest, NotFound, TesseraError
@@ -20,6 +21,7 @@ from shared.ids import new_job_id
 from shared.job import Job, JobWarning
 from shared.request import OutputFormat
 from shared.store.job_store import JobStore
+from shared.store.keyring import Caller
 from shared.store.values import Idempotency, NewJob
 
 KEY_CHARACTERS = 255
@@ -44,6 +46,7 @@ class Submission:
         creator: JobCreator,
         tickets: TicketSender,
         surroundings: Surroundings,
+        webhooks: WebhookRouter,
         metrics: GatewayMetrics,
     ) -> None:
         self._catalog = catalog
@@ -52,11 +55,12 @@ class Submission:
         self._creator = creator
         self._tickets = tickets
         self._surroundings = surroundings
+        self._webhooks = webhooks
         self._metrics = metrics
 
     async def submit(
         self,
-        tenant: str,
+        caller: Caller,
         raw: bytes,
         idempotency_key: str | None,
         accepted: OutputFormat | None,
@@ -69,14 +73,14 @@ class Submission:
             NotReady: Redis or S3 does not answer.
         """
         try:
-            return await self._submit(tenant, raw, idempotency_key, accepted)
+            return await self._submit(caller, raw, idempotency_key, accepted)
         except TesseraError as error:
             self._metrics.jobs_rejected.labels(error.code).inc()
             raise
 
     async def _submit(
         self,
-        tenant: str,
+        caller: Caller,
         raw: bytes,
         idempotency_key: str | None,
         accepted: OutputFormat | None,
@@ -85,12 +89,14 @@ class Submission:
         body = _parse(raw, accepted)
         normalised = normalise(body, self._catalog, self._samplers, accepted or OutputFormat.PNG)
         self._surroundings.require_ready()
-        request = normalised.request
+        request = with_default_webhook(normalised.request, caller)
         warnings = normalised.warnings
         if request.model not in self._surroundings.models:
             detail = "no live worker has this model now; the job waits for one"
             warnings += (JobWarning(code="no_worker", detail=detail),)
-        new = NewJob(new_job_id(), tenant, request, warnings)
+        job_id = new_job_id()
+        webhook = await self._webhooks.route(job_id, request, caller)
+        new = NewJob(job_id, caller.tenant, request, warnings, webhook)
         created = await self._creator.create(new, idempotency)
         if not created.replayed:
             self._tickets.send(request.model, request.priority)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.catalog import ModelDefaults, ModelLimits
 from shared.job import JobError, JobStatus, JobWarning, Timing
 from shared.request import GenerationRequest
+from shared.store.deliveries import DeliveryStatus
 
 
 class _Answer(BaseModel):
@@ -91,6 +92,26 @@ class SamplerAnswer(_Answer):
     min_steps: int
     max_steps: int
     uses_eta: bool
+
+
+class TryAnswer(_Answer):
+    """One try to deliver: the answer's HTTP status, null where none came."""
+
+    at: datetime
+    status: int | None
+
+
+class DeliveryAnswer(_Answer):
+    """A webhook on its way. `next_try_at` is null when nothing more is tried."""
+
+    id: str
+    job_id: str
+    type: str
+    url: str
+    status: DeliveryStatus
+    created_at: datetime
+    next_try_at: datetime | None
+    tries: tuple[TryAnswer, ...]
 
 
 class ProblemMeaning(_Answer):

@@ -56,6 +56,7 @@ class JobSettings(TesseraSettings):
     max_queued_jobs_per_tenant: int = Field(default=2_000, ge=1)
     retention_seconds: float = Field(default=7 * 86_400, gt=0)
     idempotency_seconds: float = Field(default=86_400, gt=0)
+    webhook_log_seconds: float = Field(default=7 * 86_400, gt=0)
 
 
 class MetricsSettings(TesseraSettings):

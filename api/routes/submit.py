@@ -58,7 +58,7 @@ async def submit_job(request: Request) -> Response:
     accept = headers.get("accept")
     picture = seconds is not None and wants_picture(accept)
     submitted = await context.submission.submit(
-        caller.tenant,
+        caller,
         raw,
         headers.get("idempotency-key"),
         picture_format(accept) if picture else None,

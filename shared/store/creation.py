@@ -33,6 +33,7 @@ def arguments(new: NewJob, idempotency: Idempotency | None) -> list[str | int | 
         "" if deadline is None else microseconds(deadline),
         keys.idempotency(new.tenant, idempotency.key) if idempotency else "",
         idempotency.fingerprint if idempotency else "",
+        new.webhook.model_dump_json() if new.webhook else "",
         *(warning.model_dump_json() for warning in new.warnings),
     ]
 

@@ -11,7 +11,9 @@ import redis
 
 from shared.connections import store_errors
 from shared.errors import InvalidRequest, NotFound
+from shared.outbound.target import parse_target
 from shared.store import keys
+from shared.store.signing import SigningSecrets
 
 SCOPES = frozenset({"jobs"})
 ROTATION_SECONDS = 86_400.0
@@ -23,21 +25,31 @@ _NOBODY = hashlib.sha256(b"").hexdigest()  # of no secret: a secret has 43 chara
 
 @dataclass(frozen=True)
 class ApiKey:
-    """One key, without its secret. `expires_at` in seconds since 1970; None: never."""
+    """One key, without its secret. `expires_at` in seconds since 1970; None: never.
+
+    `owner` is the first of the keys that replaced each other: they share their webhooks' secrets.
+    """
 
     id: str
     tenant: str
     scopes: frozenset[str]
     expires_at: float | None
+    owner: str
+    webhook_url: str | None
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a good key stands for."""
+    """Who a good key stands for.
+
+    `owner` names the secrets of its webhooks; `webhook_url` is where they go by default.
+    """
 
     tenant: str
     key_id: str
     scopes: frozenset[str]
+    owner: str
+    webhook_url: str | None = None
 
 
 class Keyring:
@@ -46,23 +58,38 @@ class Keyring:
     def __init__(self, client: redis.Redis) -> None:
         """`client` is the durable server's."""
         self._client = client
+        self._signing = SigningSecrets(client)
 
     def create(
-        self, tenant: str, scopes: Iterable[str], expires_in: float | None = None
+        self,
+        tenant: str,
+        scopes: Iterable[str],
+        expires_in: float | None = None,
+        *,
+        webhook_url: str | None = None,
+        owner: str | None = None,
     ) -> tuple[ApiKey, str]:
         """A new key and its whole text, which nobody can read again. `expires_in` in seconds.
 
+        `owner` is that of the key it replaces.
+
         Raises:
-            InvalidRequest: a tenant's name or a scope that cannot be.
+            InvalidRequest: a tenant's name, a scope or a webhook's URL that cannot be.
         """
         wanted = frozenset(scopes)
         if not _TENANT.fullmatch(tenant):
             raise InvalidRequest("a tenant is 1 to 64 letters, digits, `-` and `_`")
         if not wanted or not wanted <= SCOPES:
             raise InvalidRequest(f"scopes are: {', '.join(sorted(SCOPES))}")
+        if webhook_url is not None:
+            parse_target(webhook_url)
         key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         name = keys.api_key(key_id)
         fields = {"tenant": tenant, "scopes": " ".join(sorted(wanted)), "sha256": _sha256(secret)}
+        fields["owner"] = owner or key_id
+        if webhook_url is not None:
+            fields["webhook_url"] = webhook_url
+        self._signing.ensure(fields["owner"])
         pipeline = self._client.pipeline()
         pipeline.hset(name, items=[text for pair in fields.items() for text in pair])
         pipeline.sadd(keys.API_KEYS, key_id)
@@ -82,7 +109,13 @@ class Keyring:
         # An unknown id costs the same comparison, so that time tells nothing.
         if not hmac.compare_digest(_sha256(secret), fields.get("sha256", _NOBODY)) or not fields:
             return None
-        return Caller(fields["tenant"], key_id, frozenset(fields["scopes"].split()))
+        return Caller(
+            fields["tenant"],
+            key_id,
+            frozenset(fields["scopes"].split()),
+            fields["owner"],
+            fields.get("webhook_url"),
+        )
 
     def list(self) -> tuple[ApiKey, ...]:
         """All live keys, by tenant and id."""
@@ -100,14 +133,30 @@ class Keyring:
         live = [_record(key_id, fields, expires) for key_id, fields, expires in found if fields]
         return tuple(sorted(live, key=lambda key: (key.tenant, key.id)))
 
+    def get(self, key_id: str) -> ApiKey:
+        """One live key. Raises NotFound."""
+        found = next((key for key in self.list() if key.id == key_id), None)
+        if found is None:
+            raise NotFound("no such API key")
+        return found
+
     def revoke(self, key_id: str) -> bool:
-        """End a key now; False where there is none."""
+        """End a key now; False where there is none.
+
+        The secret of its webhooks signs those that are under way, and then ends, too.
+        """
+        owners = {key.id: key.owner for key in self.list()}
+        owner = owners.pop(key_id, None)
+        if owner is None:
+            return False
+        if owner not in owners.values():
+            self._signing.retire(owner)
         pipeline = self._client.pipeline()
         pipeline.delete(keys.api_key(key_id))
         pipeline.srem(keys.API_KEYS, key_id)
         with store_errors():
-            deleted: int = pipeline.execute()[0]
-        return deleted == 1
+            pipeline.execute()
+        return True
 
     def rotate(self, key_id: str, overlap: float = ROTATION_SECONDS) -> tuple[ApiKey, str]:
         """A new key like that one, which itself goes on for at most `overlap` seconds.
@@ -115,10 +164,8 @@ class Keyring:
         Raises:
             NotFound: there is no such key.
         """
-        old = next((key for key in self.list() if key.id == key_id), None)
-        if old is None:
-            raise NotFound("no such API key")
-        created = self.create(old.tenant, old.scopes)
+        old = self.get(key_id)
+        created = self.create(old.tenant, old.scopes, webhook_url=old.webhook_url, owner=old.owner)
         with store_errors():
             # LT keeps an earlier end, and takes "never" for later than any.
             self._client.pexpire(keys.api_key(key_id), round(overlap * 1000), lt=True)
@@ -131,4 +178,11 @@ def _sha256(secret: str) -> str:
 
 def _record(key_id: str, fields: dict[str, str], expires_ms: int) -> ApiKey:
     expires_at = expires_ms / 1000 if expires_ms > 0 else None
-    return ApiKey(key_id, fields["tenant"], frozenset(fields["scopes"].split()), expires_at)
+    return ApiKey(
+        key_id,
+        fields["tenant"],
+        frozenset(fields["scopes"].split()),
+        expires_at,
+        fields["owner"],
+        fields.get("webhook_url"),
+    )

@@ -8,6 +8,7 @@ LANES = "tessera:lanes"  # set: lanes ("model:priority") with waiting jobs
 QUEUE_COST = "tessera:queue:cost"  # hash: lane -> cost that waits in it
 WORKERS = "tessera:workers"  # set: ids of workers that announced themselves
 API_KEYS = "tessera:apikeys"  # set: ids of all API keys
+PENDING_WEBHOOKS = "tessera:webhooks:pending"  # sorted set: deliveries not done, by their making
 LINK_SECRET = "tessera:link_secret"  # noqa: S105 - string: signs the gateways' event links
 
 # Keys without a TTL, and what removes each. Everything else has a TTL.
@@ -21,6 +22,10 @@ LASTING = {
     r"tessera:workers": "ids; those without a record are dropped when the list is read",
     r"tessera:apikeys": "ids; those without a record are dropped when the list is read",
     r"tessera:apikey:\w+": "revoke",
+    r"tessera:webhooks:(pending|tenants|targets:[^:]+|due:\w+)": "empty with the deliveries",
+    r"tessera:webhooks:flights:(tenant:[^:]+|target:\w+)": "empties as tries end",
+    r"tessera:delivery:msg_\w+": "settle_delivery gives it a TTL when its last try is done",
+    r"tessera:signing:\w+": "revoke gives it a TTL",
     r"tessera:link_secret": "nothing: the first gateway makes it, once",
 }
 
@@ -58,6 +63,31 @@ def worker(worker_id: str) -> str:
 def control(worker_id: str) -> str:
     """Channel: what a worker is told at once."""
     return f"tessera:control:{worker_id}"
+
+
+def delivery(delivery_id: str) -> str:
+    """Hash: one webhook event on its way to its receiver, and how each try went."""
+    return f"tessera:delivery:{delivery_id}"
+
+
+def deliveries_due(target: str) -> str:
+    """Sorted set: a receiver's pending deliveries by the time of the next try."""
+    return f"tessera:webhooks:due:{target}"
+
+
+def endpoint(endpoint_id: str) -> str:
+    """Hash with a TTL: since when an endpoint fails, and whether it is disabled."""
+    return f"tessera:endpoint:{endpoint_id}"
+
+
+def signing(owner: str) -> str:
+    """String: the secret that signs an owner's webhooks."""
+    return f"tessera:signing:{owner}"
+
+
+def former_signing(owner: str) -> str:
+    """String with a TTL: the secret before the last rotation."""
+    return f"tessera:signing:{owner}:former"
 
 
 def api_key(key_id: str) -> str:

@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pydantic import BaseModel, ConfigDict
+
 from shared.job import Job, JobWarning
-from shared.request import GenerationRequest, Priority
+from shared.request import GenerationRequest, Priority, WebhookEvent
 
 
 class Outcome(StrEnum):
@@ -13,6 +15,26 @@ class Outcome(StrEnum):
 
     OK = "ok"
     LOST = "lost"  # the attempt no longer owns the job; nothing was changed
+
+
+class WebhookRoute(BaseModel):
+    """Where a job's webhooks go, for the scripts that write them.
+
+    `target` is a host and port of one tenant, `endpoint` a URL without its query: digests.
+
+    `owner` names the secrets that sign; `location` is the job's address at the gateway; `request`
+    is the part of the request, as JSON, that bodies show.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    events: tuple[WebhookEvent, ...]
+    owner: str
+    target: str
+    endpoint: str
+    location: str
+    request: str
 
 
 @dataclass(frozen=True)
@@ -23,6 +45,7 @@ class NewJob:
     tenant: str
     request: GenerationRequest
     warnings: tuple[JobWarning, ...] = ()
+    webhook: WebhookRoute | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from shared.connections import RedisPair
 from shared.ids import attempt_prefix, new_attempt_id
 from shared.job import JobError, StoredImage, Timing
 from shared.objects import ObjectStore
+from shared.outbound.settings import OutboundSettings
 from shared.settings import (
     JobSettings,
     LogSettings,
@@ -74,6 +75,7 @@ def gateway_settings(
         jobs=JobSettings(),
         metrics=MetricsSettings(metrics_port=0),
         log=LogSettings(),
+        outbound=OutboundSettings(),
     )
 
 

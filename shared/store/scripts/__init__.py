@@ -1,5 +1,6 @@
 """The transitions' Lua files, put together and ready to be called by name."""
 
+import math
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
@@ -10,7 +11,13 @@ from redis.exceptions import NoScriptError
 from shared.connections import store_errors
 from shared.settings import JobSettings
 
-LIBRARY = ("_record.lua", "_queue.lua", "_transitions.lua")
+LIBRARY = (
+    "_record.lua",
+    "_queue.lua",
+    "_deliveries.lua",
+    "_webhooks.lua",
+    "_transitions.lua",
+)
 
 UNWATCHED_SECONDS = 5.0  # a longer gap between two reaps means that nobody could beat either
 SWEEP_DELAY_SECONDS = 600.0  # longer than any upload that a lost attempt may still be making
@@ -19,6 +26,8 @@ WORKER_TERMS = 1.5  # a worker's record outlives its leases by half a term
 EVENTS_KEPT = 200  # a job of 8 pictures and 10 attempts has fewer
 AGEING_SECONDS = 60.0  # a lane that waits longer gets a turn before higher ones,
 AGED_TURN = 8  # one choice in so many
+FLIGHTS_PER_TARGET = 4  # webhooks that one receiver gets at the same time,
+FLIGHTS_PER_TENANT = 128  # and all receivers of one tenant
 
 
 class Scripts:
@@ -87,6 +96,9 @@ def _constants(settings: JobSettings) -> str:
         "EVENTS_KEPT": EVENTS_KEPT,
         "AGEING": microseconds(AGEING_SECONDS),
         "AGED_TURN": AGED_TURN,
+        "FLIGHTS_PER_TARGET": FLIGHTS_PER_TARGET,
+        "FLIGHTS_PER_TENANT": FLIGHTS_PER_TENANT,
+        "DELIVERY_LOG_SECONDS": math.ceil(settings.webhook_log_seconds),
     }
     return "".join(f"local {name} = {value}\n" for name, value in values.items())
 

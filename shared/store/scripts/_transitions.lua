@@ -54,6 +54,7 @@ local function finish(job, status, now, detail)
   redis.call('ZADD', 'tessera:expiry', whole(now + RETENTION), job.id)
   set(job, 'finished_at', whole(now))
   move(job, status, detail)
+  tell_webhook(job, status, now)
 end
 
 local function finish_failed(job, now, error)

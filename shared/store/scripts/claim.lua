@@ -58,12 +58,15 @@ while lane do
   else
     charge(job)
     dequeue(job)
-    redis.call('HSETNX', record_key(job.id), 'started_at', whole(now))
+    local first = redis.call('HSETNX', record_key(job.id), 'started_at', whole(now)) == 1
     set(job, 'attempt', attempt, 'worker', worker)
     count(job, 'attempts')
     redis.call('ZADD', 'tessera:leases', whole(now + LEASE), job.id)
     redis.call('SET', memory, job.id, 'EX', CLAIM_MEMORY_SECONDS)
     move(job, 'running')
+    if first then
+      tell_webhook(job, 'started', now)
+    end
     return { job.id, redis.call('HGETALL', record_key(job.id)) }
   end
 end

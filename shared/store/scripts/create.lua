@@ -5,8 +5,8 @@
 local job = {
   id = ARGV[1], tenant = ARGV[2], model = ARGV[3], priority = ARGV[4], cost = ARGV[5], attempts = 0,
 }
-local num_images, request, deadline, idempotency, fingerprint = unpack(ARGV, 6, 10)
-local FIRST_WARNING = 11
+local num_images, request, deadline, idempotency, fingerprint, webhook = unpack(ARGV, 6, 11)
+local FIRST_WARNING = 12
 
 if idempotency ~= '' then
   local used = redis.call('GET', idempotency)
@@ -42,6 +42,9 @@ job.created_at = whole(now)
 set(job, 'tenant', job.tenant, 'model', job.model, 'priority', job.priority, 'cost', job.cost,
   'num_images', num_images, 'request', request, 'created_at', job.created_at,
   'attempts', 0, 'images', 0)
+if webhook ~= '' then
+  set(job, 'webhook', webhook)
+end
 if deadline ~= '' then
   redis.call('ZADD', 'tessera:deadlines', whole(now + deadline), job.id)
 end

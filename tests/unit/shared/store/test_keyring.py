@@ -5,6 +5,7 @@ import pytest
 from shared.connections import RedisPair
 from shared.errors import InvalidRequest, NotFound
 from shared.store.keyring import Caller, Keyring
+from shared.store.signing import SigningSecrets
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def keyring(redis_pair: RedisPair) -> Keyring:
 def test_a_key_stands_for_its_tenant(keyring: Keyring) -> None:
     key, secret = keyring.create("ada", {"jobs"})
     assert secret.startswith(f"tsk_{key.id}_")
-    assert keyring.verify(secret) == Caller("ada", key.id, frozenset({"jobs"}))
+    assert keyring.verify(secret) == Caller("ada", key.id, frozenset({"jobs"}), key.id)
     assert keyring.list() == (key,)
     assert key.expires_at is None
 
@@ -59,8 +60,8 @@ def test_a_key_ends_in_time(keyring: Keyring, redis_pair: RedisPair) -> None:
 def test_a_rotated_key_goes_on_for_a_while(keyring: Keyring, redis_pair: RedisPair) -> None:
     old, old_secret = keyring.create("ada", {"jobs"})
     new, new_secret = keyring.rotate(old.id, 600.0)
-    assert keyring.verify(old_secret) == Caller("ada", old.id, frozenset({"jobs"}))
-    assert keyring.verify(new_secret) == Caller("ada", new.id, frozenset({"jobs"}))
+    assert keyring.verify(old_secret) == Caller("ada", old.id, frozenset({"jobs"}), old.id)
+    assert keyring.verify(new_secret) == Caller("ada", new.id, frozenset({"jobs"}), old.id)
     assert 590 < redis_pair.durable.ttl(f"tessera:apikey:{old.id}") <= 600
     assert new.expires_at is None
     keyring.rotate(old.id, 6000.0)
@@ -81,3 +82,25 @@ def test_a_tenants_name_is_safe_everywhere(keyring: Keyring, tenant: str) -> Non
 def test_scopes_are_known(keyring: Keyring, scopes: set[str]) -> None:
     with pytest.raises(InvalidRequest):
         keyring.create("ada", scopes)
+
+
+def test_webhooks_keep_their_secret_over_rotations(keyring: Keyring, redis_pair: RedisPair) -> None:
+    signing = SigningSecrets(redis_pair.durable)
+    url = "https://a.test/hook"
+    old, _ = keyring.create("ada", {"jobs"}, webhook_url=url)
+    (secret,) = signing.of(old.owner)
+    new, presented = keyring.rotate(old.id)
+    assert (new.owner, new.webhook_url) == (old.id, url)
+    caller = keyring.verify(presented)
+    assert caller is not None
+    assert (caller.owner, caller.webhook_url) == (old.id, url)
+    keyring.revoke(old.id)
+    assert redis_pair.durable.ttl(f"tessera:signing:{old.id}") == -1
+    keyring.revoke(new.id)
+    assert signing.of(old.owner) == (secret,)
+    assert redis_pair.durable.ttl(f"tessera:signing:{old.id}") > 0
+
+
+def test_a_default_webhook_must_be_a_url(keyring: Keyring) -> None:
+    with pytest.raises(InvalidRequest):
+        keyring.create("ada", {"jobs"}, webhook_url="ftp://a.test/")

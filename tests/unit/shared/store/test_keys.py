@@ -2,11 +2,15 @@
 
 import re
 
+from shared.request import Webhook
+from shared.settings import JobSettings
 from shared.store import keys
+from shared.store.deliveries import DeliveryStore
 from shared.store.keyring import Keyring
 from shared.store.link_secret import link_secret
+from shared.store.webhook_route import webhook_route
 from tests.unit.shared.store.test_reading import make_worker
-from tests.unit.shared.store.world import STATES, World
+from tests.unit.shared.store.world import STATES, World, make_request
 
 
 def test_every_key_has_a_ttl_or_is_on_the_list(world: World) -> None:
@@ -18,6 +22,12 @@ def test_every_key_has_a_ttl_or_is_on_the_list(world: World) -> None:
     world.claim()
     world.store.reap()
     world.store.announce_worker(make_worker("host-1"))
+    for _ in range(2):
+        url = Webhook(url="https://a.test/", events=("started",))
+        route = webhook_route(make_request(webhook=url), "ada", "owner", "https://b.test")
+        world.create(webhook=route, priority="high")
+        world.claim()
+    DeliveryStore(world.redis, JobSettings()).claim(1, 60)
     Keyring(world.redis.durable).create("ada", {"jobs"})
     link_secret(world.redis.durable)
     lasting = {key for key in world.raw.scan_iter() if world.raw.ttl(key) == -1}

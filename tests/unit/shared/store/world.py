@@ -10,6 +10,7 @@ from shared.request import GenerationRequest, Output, Priority
 from shared.settings import JobSettings
 from shared.store.events import EventLog
 from shared.store.job_store import Claim, Created, Idempotency, JobStore, NewJob, Outcome
+from shared.store.values import WebhookRoute
 
 MODEL = "emoji"
 WORKER = "worker-1"
@@ -74,10 +75,11 @@ class World:
         key: tuple[str, str] | None = None,
         job_id: str | None = None,
         warnings: tuple[JobWarning, ...] = (),
+        webhook: WebhookRoute | None = None,
         **changes: Any,
     ) -> Created:
         """Accept a job; `key` is an idempotency key and the fingerprint of its body."""
-        new = NewJob(job_id or new_job_id(), tenant, make_request(**changes), warnings)
+        new = NewJob(job_id or new_job_id(), tenant, make_request(**changes), warnings, webhook)
         return self.store.create(new, Idempotency(*key) if key else None)
 
     def submit(self, tenant: str = "ada", **changes: Any) -> str:
