@@ -1,6 +1,7 @@
 """Latents from the engine beside those of diffusers' own pipelines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -8,8 +9,11 @@ from PIL import Image
 from torch import Tensor
 
 from shared.request import Control, GenerationRequest, InputRef
-from worker.engine.engine import Engine
+from worker.engine.batcher import Batcher
+from worker.engine.engine import Engine, TickReport
+from worker.engine.rows import ROW_BUCKETS
 from worker.engine.sample import Kind, Sample
+from worker.engine.stepper import Stepper
 from worker.inputs import Inputs
 from worker.models.resident import ResidentModel
 from worker.samplers.catalog import make_scheduler
@@ -25,6 +29,19 @@ def reference(picture: Image.Image, name: str) -> InputRef:
 def control(name: str, picture: Image.Image, **fields: Any) -> Control:
     """A control of that type with this picture, whose id is the type."""
     return Control(type=name, image=reference(picture, name), **fields)
+
+
+@contextmanager
+def stepping(
+    model: ResidentModel, observe: Callable[[TickReport], None] = lambda report: None
+) -> Iterator[Engine]:
+    """An engine for this model alone, as wide as can be."""
+    model.stepper.max_rows = ROW_BUCKETS[-1]
+    steppers: dict[str, Stepper] = {model.entry.id: model.stepper}
+    engine = Engine(Batcher(lambda _: model.stepper.max_rows), steppers, observe)
+    engine.start()
+    yield engine
+    engine.stop()
 
 
 def prepare(

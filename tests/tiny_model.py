@@ -10,7 +10,7 @@ WIDTH = 32
 CONTEXT_LENGTH = 77
 
 
-def build_tiny_sd(path: Path, prediction_type: str = "epsilon") -> Path:
+def build_tiny_sd(path: Path, prediction_type: str = "epsilon", channels: int = 4) -> Path:
     """Write the model to `path` in diffusers layout (safetensors) and return `path`.
 
     Latents are an eighth of the picture's sides, as in SD 1.5; the weights are the same each time.
@@ -21,7 +21,7 @@ def build_tiny_sd(path: Path, prediction_type: str = "epsilon") -> Path:
             vae=vae(),
             text_encoder=text_encoder(),
             tokenizer=tokenizer(),
-            unet=_unet(),
+            unet=unet(channels),
             scheduler=scheduler(prediction_type),
             safety_checker=None,
             feature_extractor=None,
@@ -31,8 +31,10 @@ def build_tiny_sd(path: Path, prediction_type: str = "epsilon") -> Path:
     return path
 
 
-def _unet() -> UNet2DConditionModel:
+def unet(channels: int = 4) -> UNet2DConditionModel:
+    """The UNet; with 9 channels it has inputs for a mask and a masked picture's latent."""
     return UNet2DConditionModel(
+        in_channels=channels,
         sample_size=8,
         block_out_channels=(WIDTH, 2 * WIDTH),
         layers_per_block=1,

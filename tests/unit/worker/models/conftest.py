@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from shared.catalog import ModelDefaults, ModelEntry
+from tests.comparison import stepping
 from tests.tiny_model import build_tiny_sd
-from worker.engine.batcher import Batcher
-from worker.engine.engine import Engine
-from worker.engine.rows import ROW_BUCKETS
 from worker.models.device import DeviceSettings
 from worker.models.load import load_model
 
@@ -64,9 +64,20 @@ def ticks():
 
 @pytest.fixture
 def engine(model, ticks):
-    model.stepper.max_rows = ROW_BUCKETS[-1]
-    steppers = {"tiny": model.stepper}
-    engine = Engine(Batcher(lambda _: model.stepper.max_rows), steppers, ticks.append)
-    engine.start()
-    yield engine
-    engine.stop()
+    with stepping(model, ticks.append) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def picture():
+    """64 x 64 pixels of noise."""
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture(scope="session")
+def mask():
+    """White, to be repainted, is a block off the middle."""
+    pixels = np.zeros((64, 64), dtype=np.uint8)
+    pixels[8:40, 24:56] = 255
+    return Image.fromarray(pixels)

@@ -1,10 +1,8 @@
 """Image-to-image: the start that diffusers' pipeline would take, shared with any company."""
 
-import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
-from PIL import Image
 
 from tests.comparison import by_diffusers, generate, prepare, reference, relative
 from tests.tiny_request import tiny_request
@@ -15,12 +13,6 @@ METHODS = ["dpmpp_2m", "euler", "euler_a", "unipc", "ddim"]
 @pytest.fixture(scope="session")
 def pipeline(tiny_path):
     return StableDiffusionImg2ImgPipeline.from_pretrained(tiny_path, safety_checker=None)
-
-
-@pytest.fixture(scope="session")
-def picture():
-    pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
 
 
 def from_picture(picture, **fields):
