@@ -1,95 +1,67 @@
 """The wire body of a submission: its fields, their types and the ranges that no model widens."""
 
-import re
+from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from shared.request import OutputFormat, Priority, WebhookEvent
+from api.fields import MetadataKey, MetadataValue, Prompt, Seed, StrictBody
+from api.input_body import ControlBody, InputBody
+from shared.request import Fit, OutputFormat, Priority, WebhookEvent
 
-PROMPT_CHARACTERS = 4_000
-PROMPT_BYTES = 16_000
-SEEDS = 2**32
 METADATA_KEYS = 16
 WEEK_SECONDS = 7 * 86_400
-
-# Newline, return and tab count as spaces; every other control character is refused.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_SPACES = re.compile(r"[\n\r\t]")
+ENDINGS: tuple[WebhookEvent, ...] = tuple(WebhookEvent)[1:]  # all but `started`
+MAX_LIST = 16  # controls or LoRAs; a model may take fewer
 
 
-def _plain_text(text: str) -> str:
-    if _CONTROL.search(text):
-        raise ValueError("control characters are not allowed")
-    return text
-
-
-def _prompt(text: str) -> str:
-    if len(text.encode()) > PROMPT_BYTES:
-        raise ValueError(f"at most {PROMPT_BYTES} bytes in UTF-8")
-    return _SPACES.sub(" ", _plain_text(text))
-
-
-def _seed(seed: int) -> int:
-    if seed == -1:
-        raise ValueError("leave `seed` out for a random one; the answer tells which it was")
-    if not 0 <= seed < SEEDS:
-        raise ValueError(f"from 0 to {SEEDS - 1}")
-    return seed
-
-
-Prompt = Annotated[str, Field(max_length=PROMPT_CHARACTERS), AfterValidator(_prompt)]
-Seed = Annotated[
-    int,
-    AfterValidator(_seed),
-    Field(json_schema_extra={"minimum": 0, "maximum": SEEDS - 1}),
-]
-MetadataKey = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_plain_text)]
-MetadataValue = Annotated[str, Field(max_length=256), AfterValidator(_plain_text)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        hide_input_in_errors=True,  # a logged traceback must not hold a prompt
-    )
-
-
-class CancelBody(_Strict):
+class CancelBody(StrictBody):
     """Several jobs to cancel."""
 
     ids: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=100)
 
 
-class OutputBody(_Strict):
+class OutputBody(StrictBody):
     """How finished pictures are encoded."""
 
     format: OutputFormat = OutputFormat.PNG
-    quality: int | None = Field(default=None, ge=1, le=100, description="JPEG and WebP only.")
+    quality: int | None = Field(default=None, ge=1, le=100, description="JPEG, WebP, AVIF.")
 
 
-class WebhookBody(_Strict):
+class LoraBody(StrictBody):
+    """A configured LoRA, and how strongly it counts."""
+
+    name: str = Field(max_length=64, description="One of the model's; never a URL.")
+    scale: float = Field(default=1.0, ge=-4, le=4)
+
+
+class HiresBody(StrictBody):
+    """A second pass over the enlarged picture."""
+
+    scale: float = Field(default=2.0, ge=1, le=4)
+    strength: float = Field(default=0.6, gt=0, le=1)
+    steps: int | None = Field(default=None, ge=1, le=150, description="Absent: as the first pass.")
+
+
+class WebhookBody(StrictBody):
     """Who is called back when the job reaches one of the events."""
 
     url: Annotated[str, Field(min_length=1, max_length=2_048)]
     events: list[WebhookEvent] = Field(
-        default_factory=lambda: [event for event in WebhookEvent if event != "started"],
+        default_factory=lambda: list(ENDINGS),
         min_length=1,
         max_length=len(WebhookEvent),
         description="Default: every way in which the job can end.",
     )
 
 
-class EndpointBody(_Strict):
+class EndpointBody(StrictBody):
     """One endpoint, by the URL that jobs named."""
 
     url: Annotated[str, Field(max_length=2_048)]
 
 
-class JobBody(_Strict):
+class JobBody(StrictBody):
     """What a client may ask for. Whatever is left out comes from the model's entry."""
 
     prompt: Prompt = Field(description="What the picture shows.")
@@ -104,6 +76,29 @@ class JobBody(_Strict):
     schedule: str | None = Field(default=None, max_length=64)
     eta: float | None = Field(default=None, ge=0, le=1, description="Where the sampler knows it.")
     seed: Seed | None = Field(default=None, description="Absent: a random one, told.")
+    image: InputBody | None = Field(default=None, description="What the picture begins with.")
+    strength: float | None = Field(
+        default=None, gt=0, le=1, description="How much of `image` is made anew; 1 is all of it."
+    )
+    mask: InputBody | None = Field(
+        default=None, description="White is painted anew, black stays; of the same size as `image`."
+    )
+    fit: Fit | None = Field(
+        default=None, description="How an input picture of another shape is fitted."
+    )
+    controls: list[ControlBody] = Field(default_factory=list, max_length=MAX_LIST)
+    loras: list[LoraBody] = Field(default_factory=list, max_length=MAX_LIST)
+    guidance_rescale: float | None = Field(default=None, ge=0, le=1)
+    clip_skip: int | None = Field(
+        default=None, ge=0, le=11, description="Last layers of the text encoder left out."
+    )
+    hires: HiresBody | None = None
+    preview_every: int | None = Field(
+        default=None, ge=0, le=150, description="Steps between two previews; 0 is none."
+    )
+    trajectory: bool = Field(
+        default=False, description="Also an animated picture of the denoising."
+    )
     output: OutputBody | None = None
     priority: Priority = Priority.NORMAL
     deadline_seconds: float | None = Field(
@@ -116,3 +111,12 @@ class JobBody(_Strict):
     metadata: dict[MetadataKey, MetadataValue] = Field(
         default_factory=dict, max_length=METADATA_KEYS, description="Echoed in the job."
     )
+
+    def pictures(self) -> Iterator[tuple[str, InputBody]]:
+        """Every input picture, with the path of its field."""
+        if self.image is not None:
+            yield "image", self.image
+        if self.mask is not None:
+            yield "mask", self.mask
+        for index, control in enumerate(self.controls):
+            yield f"controls.{index}.image", control.image

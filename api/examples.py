@@ -21,9 +21,9 @@ REQUEST = {
     "height": 128,
     "num_images": 1,
     "steps": 20,
-    "guidance_scale": 5.0,
+    "guidance_scale": 3.0,
     "sampler": "dpmpp_2m",
-    "schedule": "karras",
+    "schedule": "default",
     "eta": 0.0,
     "seed": 7,
     "output": {"format": "png", "quality": 90},
@@ -31,6 +31,28 @@ REQUEST = {
     "deadline_seconds": None,
     "reproducible": False,
     "metadata": {},
+    "image": None,
+    "strength": 1.0,
+    "mask": None,
+    "fit": "cover",
+    "controls": [],
+    "loras": [],
+    "guidance_rescale": 0.0,
+    "clip_skip": 0,
+    "hires": None,
+    "preview_every": 0,
+    "trajectory": False,
+    "webhook": None,
+}
+
+INPUT_ID = "in_9f86d081884c7d659a2feaa0c55ad015"
+
+INPUT = {
+    "id": INPUT_ID,
+    "width": 768,
+    "height": 512,
+    "bytes": 412_007,
+    "expires_at": "2026-11-29T10:00:00.000000Z",
 }
 
 IMAGE = {
@@ -102,9 +124,9 @@ MODEL = {
         "width": 128,
         "height": 128,
         "steps": 20,
-        "guidance_scale": 5.0,
+        "guidance_scale": 3.0,
         "sampler": "dpmpp_2m",
-        "schedule": "karras",
+        "schedule": "default",
         "negative_prompt": "",
     },
     "limits": {"max_side": 256, "max_pixels": 65536, "max_cost": 2000.0},
@@ -169,6 +191,8 @@ SUBMIT_RESPONSES: Responses = {
 JOB_RESPONSES: Responses = {200: _json("The job.", SUCCEEDED), **PROBLEMS}
 CANCEL_RESPONSES: Responses = {200: _json("The job, ended.", CANCELED), **PROBLEMS}
 LIST_RESPONSES: Responses = {200: _json("A page of jobs.", _list(SUCCEEDED, JOB_ID)), **PROBLEMS}
+INPUTS_RESPONSES: Responses = {201: _json("Stored; `Location` is the input.", INPUT), **PROBLEMS}
+INPUT_RESPONSES: Responses = {200: _json("The input.", INPUT), **PROBLEMS}
 MODEL_RESPONSES: Responses = {200: _json("All models.", _list(MODEL)), **PROBLEMS}
 SAMPLER_RESPONSES: Responses = {200: _json("All samplers.", _list(SAMPLER)), **PROBLEMS}
 LIVE_RESPONSES: Responses = {200: _json("Alive.", {"status": "ok"})}
@@ -219,4 +243,14 @@ SUBMIT_EXTRA: dict[str, Any] = {
         _header("Prefer", "Answer when the job has ended, or after N <= 60 s.", "wait=30"),
         _header("Accept", "While waiting: answer the first picture itself.", "image/png"),
     ],
+}
+_FORM = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+INPUT_EXTRA: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            **{f"image/{name}": {} for name in ("png", "jpeg", "webp")},
+            "multipart/form-data": {"schema": _FORM},
+        },
+    }
 }

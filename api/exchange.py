@@ -10,13 +10,11 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.body_caps import body_cap, too_large
 from api.metrics import GatewayMetrics
 from api.problems import problem_response
-from shared.errors import BodyTooLarge
 from shared.ids import new_request_id
 from shared.logging import request_id
-
-MAX_BODY_BYTES = 1_000_000
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +35,7 @@ class ExchangeMiddleware:
         request_id.set(request)
         started = time.perf_counter()
         headers = Headers(scope=scope)
-        declared = _declared_bytes(headers)
+        declared, cap = _declared_bytes(headers), body_cap(scope["path"])
         body_unread = declared > 0 or "transfer-encoding" in headers
         received, status, first_byte = 0, 500, None
 
@@ -46,8 +44,8 @@ class ExchangeMiddleware:
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > MAX_BODY_BYTES:
-                    raise _too_large()
+                if received > cap:
+                    raise too_large(cap)
                 body_unread = message.get("more_body", False)
             return message
 
@@ -62,8 +60,8 @@ class ExchangeMiddleware:
             await send(message)
 
         try:
-            if declared > MAX_BODY_BYTES:
-                await problem_response(_too_large())(scope, receive, send_answer)
+            if declared > cap:
+                await problem_response(too_large(cap))(scope, receive, send_answer)
             else:
                 await self._app(scope, receive_body, send_answer)
         finally:
@@ -85,10 +83,6 @@ class ExchangeMiddleware:
                 "milliseconds": round(seconds * 1000, 2),
             },
         )
-
-
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(f"the body is too large; the cap is {MAX_BODY_BYTES} bytes")
 
 
 def _declared_bytes(headers: Headers) -> int:

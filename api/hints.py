@@ -27,16 +27,63 @@ HINTS = {
     "quality": "`output.quality`",
     "noise_seed": "`seed`",
     "timeout": "`deadline_seconds`",
-    "denoising_strength": "`strength`, once this version takes input pictures",
-    "prompt_strength": "`strength`, once this version takes input pictures",
-    "mask_image": "`mask`, once this version takes input pictures",
-    "init_images": "`image`, once this version takes input pictures",
-    "init_image": "`image`, once this version takes input pictures",
-    "webhook_url": "the events of `links.events`, or `Prefer: wait=60`",
+    "denoising_strength": "`strength`",
+    "denoise": "`strength`",
+    "prompt_strength": "`strength`",
+    "image_strength": "`strength` (1 is all anew)",
+    "init_image": "`image`",
+    "init_images": "`image`",
+    "input_image": "`image`",
+    "image_url": '`image`: {"url": "https://..."}',
+    "source_image": "`image`",
+    "mask_image": "`mask`",
+    "mask_url": '`mask`: {"url": "https://..."}',
+    "resize_mode": "`fit`: cover, contain or stretch",
+    "controlnet": "`controls`",
+    "controlnets": "`controls`",
+    "control_image": '`controls`: [{"type": ..., "image": ...}]',
+    "controlnet_conditioning_scale": "`controls[].scale`",
+    "control_guidance_start": "`controls[].start`",
+    "control_guidance_end": "`controls[].end`",
+    "alwayson_scripts": "`controls` for ControlNets",
+    "lora": "`loras`",
+    "lora_weights": '`loras`: [{"name": ..., "scale": ...}]',
+    "lora_scale": "`loras[].scale`",
+    "cross_attention_kwargs": "`loras[].scale`",
+    "clip_stop_at_last_layers": "`clip_skip`, which is one less",
+    "rescale_cfg": "`guidance_rescale`",
+    "enable_hr": "`hires`",
+    "hr_scale": "`hires.scale`",
+    "hr_second_pass_steps": "`hires.steps`",
+    "webhook_url": '`webhook`: {"url": "https://..."}',
+    "webhook_events_filter": "`webhook.events`",
+}
+
+# Below `image`, `mask`, `controls[]`, `loras[]` and `hires`.
+INNER_HINTS = {
+    "weight": "`scale`",
+    "strength": "`scale`",
+    "conditioning_scale": "`scale`",
+    "guidance_start": "`start`",
+    "guidance_end": "`end`",
+    "start_percent": "`start`",
+    "end_percent": "`end`",
+    "module": "`preprocess`: true, where the type has a preprocessor",
+    "processor": "`preprocess`: true, where the type has a preprocessor",
+    "model": "`type` for a control, `name` for a LoRA",
+    "path": "`name`",
+    "input_image": "`image`",
+    "base64": "`data`",
+    "b64_json": "`data`",
+    "file_id": "`id`",
+    "image_url": "`url`",
+    "upscale_by": "`scale`",
+    "denoising_strength": "`strength`",
 }
 
 
 def hint(field: str) -> str:
-    """What to tell a client who sent the unknown `field`."""
-    ours = HINTS.get(field)
+    """What to tell a client who sent the unknown `field`, a path with dots."""
+    *outer, name = field.split(".")
+    ours = (INNER_HINTS if outer else HINTS).get(name)
     return f"not a known field; use {ours}" if ours else "not a known field"

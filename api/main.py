@@ -14,10 +14,12 @@ from api.event_hub import EventHub
 from api.event_tokens import EventTokens
 from api.exchange import ExchangeMiddleware
 from api.fence import OpenModeFence
+from api.input_resolver import InputResolver
+from api.inputs import InputKeeper
 from api.job_creator import JobCreator
 from api.metrics import GatewayMetrics
 from api.render import Renderer
-from api.routes import catalog, events, health, images, jobs, problem_types, submit
+from api.routes import catalog, events, health, images, inputs, jobs, problem_types, submit
 from api.routes import webhooks as webhook_routes
 from api.services import Services
 from api.settings import AuthMode, Settings
@@ -60,7 +62,10 @@ def create_app(settings: Settings) -> FastAPI:
         check_servers(redis)
         tokens.load_secret()
 
-    webhooks = WebhookRouter(Outbound(settings.outbound), settings.gateway.base_url)
+    outbound = Outbound(settings.outbound)
+    webhooks = WebhookRouter(outbound, settings.gateway.base_url)
+    keeper = InputKeeper(store, objects)
+    resolver = InputResolver(keeper, outbound)
     surroundings = Surroundings(store, objects, first_contact)
     services = Services(
         catalog=models,
@@ -72,8 +77,9 @@ def create_app(settings: Settings) -> FastAPI:
         hub=hub,
         surroundings=surroundings,
         submission=Submission(
-            models, SAMPLERS, store, creator, tickets, surroundings, webhooks, metrics
+            models, SAMPLERS, resolver, store, creator, tickets, surroundings, webhooks, metrics
         ),
+        inputs=keeper,
         deliveries=DeliveryStore(redis, settings.jobs),
         render=Renderer(settings.gateway.base_url, objects, tokens),
         metrics=metrics,
@@ -88,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         surroundings.stop()
         await hub.stop()
+        keeper.close()
         creator.stop()
         tickets.stop()
         queue.close()
@@ -103,7 +110,17 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    for routes in (submit, events, images, jobs, catalog, webhook_routes, problem_types, health):
+    for routes in (
+        submit,
+        events,
+        images,
+        inputs,
+        jobs,
+        catalog,
+        webhook_routes,
+        problem_types,
+        health,
+    ):
         app.include_router(routes.router)
     if settings.gateway.auth is AuthMode.OPEN:
         app.add_middleware(OpenModeFence)

@@ -5,15 +5,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from api.body import SEEDS, JobBody, OutputBody, WebhookBody
+from api.body import JobBody, OutputBody, WebhookBody
+from api.conditioning import (
+    NO_PICTURES,
+    Pictures,
+    asked_errors,
+    conditioned_errors,
+    conditioning,
+    conditioning_warnings,
+)
+from api.fields import SEEDS
+from api.sizes import default_size, size_errors
 from shared.capabilities import SamplerCapability
-from shared.catalog import Catalog, ModelEntry, ModelLimits
+from shared.catalog import Catalog, ModelEntry
 from shared.errors import FieldError, InvalidRequest
 from shared.job import JobWarning
 from shared.request import GenerationRequest, Output, OutputFormat, Webhook
 
-SIDE_MULTIPLE = 8  # pixels; a latent of every supported family halves a side three times
-MIN_SIDE = 64
 DEFAULT_QUALITY = 90
 
 _T = TypeVar("_T")
@@ -27,34 +35,46 @@ class Normalised:
     warnings: tuple[JobWarning, ...]
 
 
+def refuse_early(body: JobBody, catalog: Catalog) -> None:
+    """Refuse what is wrong whatever the input pictures show, before they are fetched.
+
+    Raises:
+        InvalidRequest: names the wrong fields.
+    """
+    errors = asked_errors(body, _entry(body, catalog))
+    if errors:
+        raise _not_allowed(errors)
+
+
 def normalise(
     body: JobBody,
     catalog: Catalog,
     samplers: Mapping[str, SamplerCapability],
     default_format: OutputFormat = OutputFormat.PNG,
+    pictures: Pictures = NO_PICTURES,
 ) -> Normalised:
     """Fill in and check against the model. `default_format` is what `Accept` asks for.
 
     Raises:
         InvalidRequest: names every field that the model does not allow.
     """
-    entry = catalog.get(body.model or catalog.default)
-    if entry is None:
-        error = FieldError("model", "unknown_model", f"one of: {', '.join(catalog.ids)}")
-        raise InvalidRequest("that model is not configured here", errors=(error,))
+    refuse_early(body, catalog)
+    entry = _entry(body, catalog)
     errors: list[FieldError] = []
     warnings: list[JobWarning] = []
     defaults = entry.defaults
     sampler = _given(body.sampler, defaults.sampler)
     capability = samplers.get(sampler)
+    width, height = _size(body, entry, pictures)
+    steps = _given(body.steps, defaults.steps)
     request = GenerationRequest(
         model=entry.id,
         prompt=body.prompt,
         negative_prompt=_given(body.negative_prompt, defaults.negative_prompt),
-        width=_given(body.width, defaults.width),
-        height=_given(body.height, defaults.height),
+        width=width,
+        height=height,
         num_images=body.num_images,
-        steps=_given(body.steps, defaults.steps),
+        steps=steps,
         guidance_scale=_given(body.guidance_scale, defaults.guidance_scale),
         sampler=sampler,
         schedule=_given(body.schedule, _default_schedule(defaults.schedule, capability)),
@@ -66,8 +86,11 @@ def normalise(
         reproducible=body.reproducible,
         metadata=body.metadata,
         webhook=_webhook(body.webhook),
+        **conditioning(body, pictures, steps),
     )
-    errors += _size_errors(request, entry.limits)
+    errors += size_errors(request.width, request.height, entry.limits)
+    errors += conditioned_errors(request, entry.limits)
+    warnings += conditioning_warnings(body, request)
     if capability is None:
         known = ", ".join(samplers)
         errors.append(FieldError("sampler", "unknown_sampler", f"one of: {known}"))
@@ -78,8 +101,27 @@ def normalise(
     if not errors and request.cost > entry.limits.max_cost:
         errors.append(_over_budget(request, entry))
     if errors:
-        raise InvalidRequest("the model does not allow this request", errors=tuple(errors))
+        raise _not_allowed(errors)
     return Normalised(request, tuple(warnings))
+
+
+def _entry(body: JobBody, catalog: Catalog) -> ModelEntry:
+    entry = catalog.get(body.model or catalog.default)
+    if entry is None:
+        error = FieldError("model", "unknown_model", f"one of: {', '.join(catalog.ids)}")
+        raise InvalidRequest("that model is not configured here", errors=(error,))
+    return entry
+
+
+def _not_allowed(errors: list[FieldError]) -> InvalidRequest:
+    return InvalidRequest("the model does not allow this request", errors=tuple(errors))
+
+
+def _size(body: JobBody, entry: ModelEntry, pictures: Pictures) -> tuple[int, int]:
+    if body.width is None and body.height is None:
+        return default_size(entry, pictures.image)
+    defaults = entry.defaults
+    return _given(body.width, defaults.width), _given(body.height, defaults.height)
 
 
 def _given(value: _T | None, default: _T) -> _T:
@@ -103,41 +145,6 @@ def _webhook(webhook: WebhookBody | None) -> Webhook | None:
     if webhook is None:
         return None
     return Webhook(url=webhook.url, events=tuple(dict.fromkeys(webhook.events)))
-
-
-def _size_errors(request: GenerationRequest, limits: ModelLimits) -> list[FieldError]:
-    errors = []
-    for field, side in (("width", request.width), ("height", request.height)):
-        legal = nearest_sides(side, limits.max_side)
-        if side not in legal:
-            nearest = " or ".join(str(value) for value in legal)
-            rule = f"a multiple of {SIDE_MULTIPLE} from {MIN_SIDE} to {limits.max_side}"
-            errors.append(FieldError(field, "illegal_size", f"{rule}; nearest: {nearest}"))
-    if not errors and request.width * request.height > limits.max_pixels:
-        width, height = nearest_area(request.width, request.height, limits.max_pixels)
-        detail = f"at most {limits.max_pixels} pixels; nearest: {width} x {height}"
-        errors.append(FieldError("width", "too_many_pixels", detail))
-    return errors
-
-
-def nearest_sides(side: int, max_side: int) -> tuple[int, ...]:
-    """The legal sides next to `side`: itself alone where it is legal."""
-    largest = _floor(max_side)
-    below = min(max(_floor(side), MIN_SIDE), largest)
-    above = min(below + SIDE_MULTIPLE, largest)
-    return (below,) if side <= below or below == above else (below, above)
-
-
-def nearest_area(width: int, height: int, max_pixels: int) -> tuple[int, int]:
-    """A legal size of about the same shape that has no more than `max_pixels`."""
-    scale = (max_pixels / (width * height)) ** 0.5
-    short = max(MIN_SIDE, _floor(int(min(width, height) * scale)))
-    long = _floor(min(max(width, height), max_pixels // short))
-    return (short, long) if width <= height else (long, short)
-
-
-def _floor(side: int) -> int:
-    return side - side % SIDE_MULTIPLE
 
 
 def _sampler_errors(request: GenerationRequest, capability: SamplerCapability) -> list[FieldError]:

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from api.auth import Authenticator
 from api.event_hub import EventHub
 from api.event_tokens import EventTokens
+from api.inputs import InputKeeper
 from api.metrics import GatewayMetrics
 from api.render import Renderer
 from api.submission import Submission
@@ -33,6 +34,7 @@ class Services:
     hub: EventHub
     surroundings: Surroundings
     submission: Submission
+    inputs: InputKeeper
     render: Renderer
     metrics: GatewayMetrics
 

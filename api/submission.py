@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from fastapi.concurrency import run_in_threadpool
 
 from api.body import JobBody
+from api.body_caps import MAX_PLAIN_BYTES, refuse_crowded, refuse_padded
+from api.conditioning import NO_PICTURES
+from api.input_resolver import InputResolver
 from api.job_creator import JobCreator
 from api.json_body import parse_json
 from api.metrics import GatewayMetrics
-from api.normalise import normalise
+from api.normalise import normalise, refuse_early
 from api.surroundings import Surroundings
 from api.ticket_sender import TicketSender
 from api.webhooks import WebhookRouter, with_default_webhook
@@ -36,12 +39,13 @@ class Submitted:
 
 
 class Submission:
-    """Validates, stores, sends the ticket."""
+    """Validates, brings the input pictures in, stores, sends the ticket."""
 
     def __init__(
         self,
         catalog: Catalog,
         samplers: Mapping[str, SamplerCapability],
+        inputs: InputResolver,
         store: JobStore,
         creator: JobCreator,
         tickets: TicketSender,
@@ -51,6 +55,7 @@ class Submission:
     ) -> None:
         self._catalog = catalog
         self._samplers = samplers
+        self._inputs = inputs
         self._store = store
         self._creator = creator
         self._tickets = tickets
@@ -86,8 +91,19 @@ class Submission:
         accepted: OutputFormat | None,
     ) -> Submitted:
         idempotency = _idempotency(idempotency_key, raw)
-        body = _parse(raw, accepted)
-        normalised = normalise(body, self._catalog, self._samplers, accepted or OutputFormat.PNG)
+        body = await _read(raw, accepted)
+        pictures = NO_PICTURES
+        if any(body.pictures()):
+            if idempotency is not None:
+                earlier = await run_in_threadpool(self._store.made_by, caller.tenant, idempotency)
+                if earlier is not None:
+                    return await self._replay(earlier)
+            refuse_early(body, self._catalog)
+            self._surroundings.require_ready()
+            pictures = await self._inputs.resolve(caller.tenant, body)
+        normalised = normalise(
+            body, self._catalog, self._samplers, accepted or OutputFormat.PNG, pictures
+        )
         self._surroundings.require_ready()
         request = with_default_webhook(normalised.request, caller)
         warnings = normalised.warnings
@@ -97,14 +113,30 @@ class Submission:
         job_id = new_job_id()
         webhook = await self._webhooks.route(job_id, request, caller)
         new = NewJob(job_id, caller.tenant, request, warnings, webhook)
+        if pictures.ids:
+            # Before the job is there, so that no picture goes in between.
+            await run_in_threadpool(self._store.use_inputs, caller.tenant, job_id, pictures.ids)
         created = await self._creator.create(new, idempotency)
-        if not created.replayed:
-            self._tickets.send(request.model, request.priority)
-            self._metrics.jobs_submitted.labels(request.model, request.priority).inc()
-        job = created.job or await run_in_threadpool(self._store.get, created.job_id)
+        if created.job is None:
+            return await self._replay(created.job_id)
+        self._tickets.send(request.model, request.priority)
+        self._metrics.jobs_submitted.labels(request.model, request.priority).inc()
+        return Submitted(created.job, replayed=False)
+
+    async def _replay(self, job_id: str) -> Submitted:
+        job = await run_in_threadpool(self._store.get, job_id)
         if job is None:
             raise NotFound("the job of this idempotency key was deleted")
-        return Submitted(job, created.replayed)
+        return Submitted(job, replayed=True)
+
+
+async def _read(raw: bytes, accepted: OutputFormat | None) -> JobBody:
+    if len(raw) <= MAX_PLAIN_BYTES:
+        return _parse(raw, accepted)
+    refuse_crowded(raw)
+    body = await run_in_threadpool(_parse, raw, accepted)
+    refuse_padded(raw, body)
+    return body
 
 
 def _parse(raw: bytes, accepted: OutputFormat | None) -> JobBody:

@@ -84,6 +84,16 @@ class ModelAnswer(_Answer):
     limits: ModelLimits
 
 
+class InputAnswer(_Answer):
+    """An input picture as it was stored, upright. `bytes` is what was sent."""
+
+    id: str
+    width: int
+    height: int
+    bytes: int
+    expires_at: datetime
+
+
 class SamplerAnswer(_Answer):
     """A sampler, and what it can be combined with."""
 

@@ -3,7 +3,7 @@
 import logging
 
 from keeper.metrics import KeeperMetrics
-from shared.ids import job_prefix
+from shared.ids import input_key, job_prefix
 from shared.objects import ObjectStore
 from shared.store.job_store import JobStore
 
@@ -31,3 +31,7 @@ class Cleaner:
             deleted = self._objects.delete_prefix(sweep.prefix, sweep.keep)
             self._store.swept(sweep.prefix)
             self._metrics.objects_deleted.labels("orphan").inc(deleted)
+        for tenant, input_id in self._store.due_inputs(AT_ONCE):
+            deleted = self._objects.delete_prefix(input_key(tenant, input_id))
+            self._store.forget_input(tenant, input_id)
+            self._metrics.objects_deleted.labels("input").inc(deleted)

@@ -7,6 +7,9 @@ TesseraError
     - IdempotencyMismatch     the key was used with another body
     - OutboundRefused         a URL that we do not dial
     - OutboundFailed          a URL that did not answer as it should
+    - UnusablePicture         an input picture that cannot be taken
+      - PictureUnsupported, PictureDamaged, PictureAnimated, PictureTooManyPixels,
+        PictureMetadataTooLarge
   - UnsupportedMediaType (415)
   - Unauthorized (401), Forbidden (403), NotFound (404)
   - BodyTooLarge (413)
@@ -95,6 +98,42 @@ class OutboundFailed(InvalidRequest):
 
     def __init__(self) -> None:
         super().__init__("the URL did not answer in time with what was asked for")
+
+
+class UnusablePicture(InvalidRequest):
+    """An input picture cannot be taken."""
+
+    code = "picture_unusable"
+
+
+class PictureUnsupported(UnusablePicture):
+    """The bytes are no PNG, JPEG or WebP, whatever the name or the declared type says."""
+
+    code = "picture_unsupported"
+
+
+class PictureDamaged(UnusablePicture):
+    """The picture is cut off or damaged."""
+
+    code = "picture_damaged"
+
+
+class PictureAnimated(UnusablePicture):
+    """The picture has several frames."""
+
+    code = "picture_animated"
+
+
+class PictureTooManyPixels(UnusablePicture):
+    """The picture has more pixels than are taken."""
+
+    code = "picture_too_many_pixels"
+
+
+class PictureMetadataTooLarge(UnusablePicture):
+    """The picture's texts or its colour profile inflate to more than is taken."""
+
+    code = "picture_metadata_too_large"
 
 
 class UnsupportedMediaType(TesseraError):

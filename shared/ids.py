@@ -1,5 +1,6 @@
 """Identifiers: sortable by time of creation, safe in URLs, Redis keys, RQ names and S3 keys."""
 
+import hashlib
 import secrets
 
 import uuid_utils
@@ -33,6 +34,11 @@ def job_prefix(tenant: str, job_id: str) -> str:
 def input_key(tenant: str, input_id: str) -> str:
     """Where a tenant's checked input picture lies in S3: a PNG, whatever was sent."""
     return f"{tenant}/inputs/{input_id}.png"
+
+
+def input_id_of(data: bytes) -> str:
+    """An input picture's id: the same bytes have the same one."""
+    return f"in_{hashlib.sha256(data).hexdigest()[:32]}"
 
 
 def job_id_of(prefix: str) -> str:

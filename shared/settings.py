@@ -55,6 +55,8 @@ class JobSettings(TesseraSettings):
     max_queued_jobs: int = Field(default=10_000, ge=1)
     max_queued_jobs_per_tenant: int = Field(default=2_000, ge=1)
     retention_seconds: float = Field(default=7 * 86_400, gt=0)
+    # Since an input picture's last use; those of jobs that have not ended stay.
+    input_retention_seconds: float = Field(default=7 * 86_400, gt=0)
     idempotency_seconds: float = Field(default=86_400, gt=0)
     webhook_log_seconds: float = Field(default=7 * 86_400, gt=0)
 

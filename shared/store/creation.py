@@ -14,6 +14,7 @@ from shared.errors import (
 )
 from shared.job import Job, JobStatus, Progress
 from shared.store import keys, records
+from shared.store.reading import MISMATCH
 from shared.store.scripts import microseconds
 from shared.store.values import Created, Idempotency, NewJob
 
@@ -49,7 +50,7 @@ def outcome(new: NewJob, answer: Any) -> Created | TesseraError:
     kind, *detail = answer
     match kind:
         case "mismatch":
-            return IdempotencyMismatch("this idempotency key came before with another body")
+            return IdempotencyMismatch(MISMATCH)
         case "quota":
             return QuotaExceeded("you have as many jobs queued as you may")
         case "full":

@@ -9,6 +9,7 @@ from shared.request import PRIORITIES, Priority
 from shared.settings import JobSettings
 from shared.store import creation, records
 from shared.store.housekeeping import Housekeeping
+from shared.store.inputs import InputRecords
 from shared.store.reading import Reading
 from shared.store.scripts import WORKER_TERMS, Scripts
 from shared.store.values import Beat, Claim, Created, Idempotency, NewJob, Outcome
@@ -17,7 +18,7 @@ from shared.store.workers import WorkerRegistry
 __all__ = ["Beat", "Claim", "Created", "Idempotency", "JobStore", "NewJob", "Outcome"]
 
 
-class JobStore(Reading, Housekeeping, WorkerRegistry):
+class JobStore(Reading, Housekeeping, InputRecords, WorkerRegistry):
     """The only truth about jobs; safe to share between threads and processes.
 
     Every method may raise StoreUnavailable. Every transition may be sent twice: the second time

@@ -4,6 +4,7 @@ import hashlib
 
 EXPIRY = "tessera:expiry"  # sorted set: ended jobs by the time of their removal
 SWEEPS = "tessera:sweeps"  # sorted set: object prefixes of ended attempts by the time of sweeping
+INPUTS = "tessera:inputs"  # sorted set: input pictures ("tenant/id") by the time of their removal
 LANES = "tessera:lanes"  # set: lanes ("model:priority") with waiting jobs
 QUEUE_COST = "tessera:queue:cost"  # hash: lane -> cost that waits in it
 WORKERS = "tessera:workers"  # set: ids of workers that announced themselves
@@ -15,9 +16,10 @@ LINK_SECRET = "tessera:link_secret"  # noqa: S105 - string: signs the gateways' 
 LASTING = {
     r"tessera:job:job_\w+": "forget, once retention has passed or the job was deleted",
     r"tessera:events:job_\w+": "forget, with the record",
+    r"tessera:input(_jobs)?:[^:]+:in_\w+": "forget_input, some time after the last use",
     r"tessera:tenant:[^:]+:\w+": "empties with the tenant's jobs",
     r"tessera:lane:[^:]+:\w+:(waiting|tenants|idle|jobs:[^:]+)": "empties with the lane",
-    r"tessera:(leases|deadlines|expiry|sweeps|lanes)": "indexes; empty with the jobs",
+    r"tessera:(leases|deadlines|expiry|sweeps|lanes|inputs)": "indexes; empty with the jobs",
     r"tessera:queue:(cost|turn|reaped_at)": "one number or a few, for all jobs together",
     r"tessera:workers": "ids; those without a record are dropped when the list is read",
     r"tessera:apikeys": "ids; those without a record are dropped when the list is read",
@@ -43,6 +45,16 @@ def events(job_id: str) -> str:
 def progress(job_id: str) -> str:
     """String on the scratch server, with a TTL: the newest progress."""
     return f"tessera:progress:{job_id}"
+
+
+def input_picture(tenant: str, input_id: str) -> str:
+    """Hash: an input picture's width, height, bytes as sent, and whether its object lies in S3."""
+    return f"tessera:input:{tenant}:{input_id}"
+
+
+def input_jobs(tenant: str, input_id: str) -> str:
+    """Set: ids of jobs that use the input picture; those that have ended are taken out late."""
+    return f"tessera:input_jobs:{tenant}:{input_id}"
 
 
 def idempotency(tenant: str, key: str) -> str:

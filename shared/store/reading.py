@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.connections import RedisPair, store_errors
+from shared.errors import IdempotencyMismatch
 from shared.job import Job, JobStatus, Progress
 from shared.request import Priority
 from shared.store import keys, records
 from shared.store.events import progress_message
 from shared.store.scripts import Scripts
-from shared.store.values import LaneState
+from shared.store.values import Idempotency, LaneState
 
+MISMATCH = "this idempotency key came before with another body"
 PROGRESS_SECONDS = 3600  # much longer than the pause between two reports
 
 
@@ -30,6 +32,20 @@ class Reading:
         with store_errors():
             fields: Any = self._redis.durable.hgetall(keys.job(job_id))
         return next(iter(self._jobs([(job_id, fields)])), None)
+
+    def made_by(self, tenant: str, idempotency: Idempotency) -> str | None:
+        """The id of the job that this key and body made before, if they did.
+
+        Raises IdempotencyMismatch where the key came with another body.
+        """
+        with store_errors():
+            used: Any = self._redis.durable.get(keys.idempotency(tenant, idempotency.key))
+        if used is None:
+            return None
+        fingerprint, _, job_id = used.partition(":")
+        if fingerprint != idempotency.fingerprint:
+            raise IdempotencyMismatch(MISMATCH)
+        return str(job_id)
 
     def list_jobs(
         self, tenant: str, *, status: JobStatus | None, limit: int, cursor: str | None

@@ -99,6 +99,17 @@ class Reaped:
 
 
 @dataclass(frozen=True)
+class StoredInput:
+    """An input picture that lies in S3. `bytes` is what was sent; `expires_at` in Redis' time."""
+
+    id: str
+    width: int
+    height: int
+    bytes: int
+    expires_at: float
+
+
+@dataclass(frozen=True)
 class LaneState:
     """What waits in one lane. `cost` as in GenerationRequest.cost."""
 

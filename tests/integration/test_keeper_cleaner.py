@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from keeper.cleaner import Cleaner
 from keeper.metrics import KeeperMetrics
-from shared.ids import attempt_prefix, new_attempt_id, new_job_id
+from shared.ids import attempt_prefix, input_key, new_attempt_id, new_job_id
 from shared.job import StoredImage
 from shared.settings import JobSettings
 from shared.store import keys
@@ -72,3 +72,16 @@ def test_a_sweep_spares_told_pictures(cleaner, store, objects, redis_pair, regis
     assert objects.list_keys(prefix) == [f"{prefix}0.png"]
     assert redis_pair.durable.zcard(keys.SWEEPS) == 0
     assert registry.get_sample_value("tessera_objects_deleted_total", {"reason": "orphan"}) == 1
+
+
+def test_an_input_goes_with_its_record(cleaner, store, objects, redis_pair, registry):
+    objects.put(input_key(TENANT, "in_1"), b"a picture", "image/png")
+    store.reserve_input(TENANT, "in_1", width=8, height=8, size=9)
+    store.confirm_input(TENANT, "in_1")
+    cleaner.sweep()
+    assert objects.list_keys("") != []
+    redis_pair.durable.zadd(keys.INPUTS, {f"{TENANT}/in_1": 0})  # as if its time had passed
+    cleaner.sweep()
+    assert objects.list_keys("") == []
+    assert store.find_input(TENANT, "in_1") is None
+    assert registry.get_sample_value("tessera_objects_deleted_total", {"reason": "input"}) == 1

@@ -17,6 +17,7 @@ LIBRARY = (
     "_deliveries.lua",
     "_webhooks.lua",
     "_transitions.lua",
+    "_inputs.lua",
 )
 
 UNWATCHED_SECONDS = 5.0  # a longer gap between two reaps means that nobody could beat either
@@ -83,6 +84,7 @@ def _constants(settings: JobSettings) -> str:
     values = {
         "LEASE": microseconds(settings.lease_seconds),
         "RETENTION": microseconds(settings.retention_seconds),
+        "INPUT_RETENTION": microseconds(settings.input_retention_seconds),
         "IDEMPOTENCY_MS": round(settings.idempotency_seconds * 1000),
         "WORKER_MS": round(settings.lease_seconds * WORKER_TERMS * 1000),
         "MAX_CRASHES": settings.max_crashes,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.body import JobBody, OutputBody
-from api.normalise import DEFAULT_QUALITY, nearest_area, nearest_sides, normalise
+from api.normalise import DEFAULT_QUALITY, normalise
 from shared.capabilities import SamplerCapability
 from shared.catalog import Catalog, Family, ModelDefaults, ModelEntry, ModelLimits
 from shared.errors import InvalidRequest
@@ -63,35 +63,9 @@ def test_steps_of_the_sampler():
     assert wrong_fields(sampler="ddim", steps=1) == {"steps": "this sampler takes 2 to 100 steps"}
 
 
-@pytest.mark.parametrize(
-    ("side", "legal"),
-    [
-        (128, (128,)),
-        (129, (128, 136)),
-        (127, (120, 128)),
-        (1, (64,)),
-        (64, (64,)),
-        (-5, (64,)),
-        (256, (256,)),
-        (260, (256,)),
-        (10**30, (256,)),
-    ],
-)
-def test_nearest_sides(side: int, legal: tuple[int, ...]):
-    assert nearest_sides(side, 260) == legal
-
-
 def test_illegal_sizes_are_all_named():
     assert set(wrong_fields(width=100, height=1000)) == {"width", "height"}
     assert "nearest: 200 x 200" in wrong_fields(width=256, height=256)["width"]
-
-
-def test_the_nearest_area_fits():
-    for width, height in ((256, 256), (256, 200), (64, 1024), (1024, 64), (512, 512)):
-        near = nearest_area(width, height, 40_000)
-        assert near[0] * near[1] <= 40_000
-        assert near[0] % 8 == near[1] % 8 == 0
-        assert min(near) >= 64
 
 
 def test_over_budget():

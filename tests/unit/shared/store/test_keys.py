@@ -29,6 +29,9 @@ def test_every_key_has_a_ttl_or_is_on_the_list(world: World) -> None:
         world.claim()
     DeliveryStore(world.redis, JobSettings()).claim(1, 60)
     Keyring(world.redis.durable).create("ada", {"jobs"})
+    world.store.reserve_input("ada", "in_0", width=8, height=8, size=70)
+    world.store.confirm_input("ada", "in_0")
+    world.store.use_inputs("ada", "job_0", ["in_0"])
     link_secret(world.redis.durable)
     lasting = {key for key in world.raw.scan_iter() if world.raw.ttl(key) == -1}
     assert all(key.startswith("tessera:") for key in world.raw.scan_iter())
