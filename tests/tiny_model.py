@@ -3,7 +3,13 @@
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    ControlNetModel,
+    DDIMScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 WIDTH = 32
@@ -28,6 +34,20 @@ def build_tiny_sd(path: Path, prediction_type: str = "epsilon", channels: int = 
             requires_safety_checker=False,
         )
     pipeline.save_pretrained(path, safe_serialization=True)
+    return path
+
+
+def build_tiny_control(path: Path, seed: int) -> Path:
+    """Write a ControlNet that has something to say to the tiny model, other for each seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = ControlNetModel.from_unet(
+            unet(), conditioning_embedding_out_channels=(4, 8, 16, 16), load_weights_from_unet=False
+        )
+        # As made, its outputs are zero: what training would begin with.
+        for parameter in net.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+    net.save_pretrained(path, safe_serialization=True)
     return path
 
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from shared.catalog import Family, ModelEntry
 from shared.errors import ConfigurationError
 from worker.models.checkpoint import convert_vae
+from worker.models.control_nets import load_controls
 from worker.models.device import Device, DeviceSettings, resolve_device
 from worker.models.files import check_hashes, locate_model, locate_weights
 from worker.models.folder import weight_files
@@ -38,6 +39,7 @@ def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
         vae_device = _vae_device(entry, parts, device)
         vae = _load_vae(entry, parts, vae_device)
         text = load_text(parts, entry.family, device)
+        controls = load_controls(entry, unet, device)
         scheduler_config = parts.scheduler_config
     except (
         OSError,
@@ -63,7 +65,7 @@ def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
         unet=unet,
         text=text,
         autoencoder=Autoencoder(vae, vae_device),
-        controls={},
+        controls=controls,
         scheduler_config=scheduler_config,
     )
 

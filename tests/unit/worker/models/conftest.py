@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.catalog import ModelDefaults, ModelEntry
+from shared.catalog import ControlEntry, ModelDefaults, ModelEntry
 from tests.comparison import stepping
-from tests.tiny_model import build_tiny_sd
+from tests.tiny_model import build_tiny_control, build_tiny_sd
 from worker.models.device import DeviceSettings
 from worker.models.load import load_model
 
@@ -44,9 +44,19 @@ def tiny_path(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_entry(tiny_path):
+def control_paths(tmp_path_factory):
+    """Two ControlNets for the tiny model, by type."""
+    return {
+        name: build_tiny_control(tmp_path_factory.mktemp(name), seed)
+        for seed, name in enumerate(["canny", "depth"])
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_entry(tiny_path, control_paths):
     defaults = ModelDefaults(width=64, height=64, steps=4)
-    return ModelEntry(id="tiny", family="sd", path=tiny_path, defaults=defaults)
+    controls = tuple(ControlEntry(type=name, path=path) for name, path in control_paths.items())
+    return ModelEntry(id="tiny", family="sd", path=tiny_path, defaults=defaults, controls=controls)
 
 
 @pytest.fixture(scope="session")
