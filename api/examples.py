@@ -134,9 +134,13 @@ MODEL = {
 
 SAMPLER = {
     "name": "dpmpp_2m",
+    "label": "DPM++ 2M",
+    "aliases": ["DPM++ 2M", "DPM++ 2M Karras"],
+    "prediction": "diffusion",
     "schedules": ["default", "karras"],
     "min_steps": 1,
     "max_steps": 150,
+    "calls_per_step": 1,
     "uses_eta": False,
 }
 

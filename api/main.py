@@ -27,12 +27,12 @@ from api.submission import Submission
 from api.surroundings import Surroundings
 from api.ticket_sender import TicketSender
 from api.webhooks import WebhookRouter
-from shared.capabilities import SAMPLERS
 from shared.catalog import load_catalog
 from shared.connections import connect
 from shared.objects import ObjectStore
 from shared.outbound.client import Outbound
 from shared.queue import TicketQueue
+from shared.samplers import SAMPLERS
 from shared.store.deliveries import DeliveryStore
 from shared.store.events import EventLog
 from shared.store.job_store import JobStore

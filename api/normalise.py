@@ -15,6 +15,7 @@ from api.conditioning import (
     conditioning_warnings,
 )
 from api.fields import SEEDS
+from api.sampler_choice import choose_sampler
 from api.sizes import default_size, size_errors
 from shared.capabilities import SamplerCapability
 from shared.catalog import Catalog, ModelEntry
@@ -63,10 +64,9 @@ def normalise(
     errors: list[FieldError] = []
     warnings: list[JobWarning] = []
     defaults = entry.defaults
-    sampler = _given(body.sampler, defaults.sampler)
-    capability = samplers.get(sampler)
     width, height = _size(body, entry, pictures)
     steps = _given(body.steps, defaults.steps)
+    choice = choose_sampler(body.sampler, body.schedule, steps, defaults, samplers)
     request = GenerationRequest(
         model=entry.id,
         prompt=body.prompt,
@@ -76,8 +76,8 @@ def normalise(
         num_images=body.num_images,
         steps=steps,
         guidance_scale=_given(body.guidance_scale, defaults.guidance_scale),
-        sampler=sampler,
-        schedule=_given(body.schedule, _default_schedule(defaults.schedule, capability)),
+        sampler=choice.sampler,
+        schedule=choice.schedule,
         eta=_given(body.eta, 0.0),
         seed=secrets.randbelow(SEEDS) if body.seed is None else body.seed,
         output=_output(body.output or OutputBody(format=default_format), warnings),
@@ -91,13 +91,9 @@ def normalise(
     errors += size_errors(request.width, request.height, entry.limits)
     errors += conditioned_errors(request, entry.limits)
     warnings += conditioning_warnings(body, request)
-    if capability is None:
-        known = ", ".join(samplers)
-        errors.append(FieldError("sampler", "unknown_sampler", f"one of: {known}"))
-    else:
-        errors += _sampler_errors(request, capability)
-        if body.eta and not capability.uses_eta:
-            warnings.append(JobWarning(code="option_ignored", detail="the sampler has no `eta`"))
+    errors += choice.errors
+    if body.eta and not choice.uses_eta:
+        warnings.append(JobWarning(code="option_ignored", detail="the sampler has no `eta`"))
     if not errors and request.cost > entry.limits.max_cost:
         errors.append(_over_budget(request, entry))
     if errors:
@@ -128,13 +124,6 @@ def _given(value: _T | None, default: _T) -> _T:
     return default if value is None else value
 
 
-def _default_schedule(preferred: str, capability: SamplerCapability | None) -> str:
-    # The model's default schedule goes with its default sampler; another may not have it.
-    if capability is None or preferred in capability.schedules:
-        return preferred
-    return capability.schedules[0]
-
-
 def _output(output: OutputBody, warnings: list[JobWarning]) -> Output:
     if output.format is OutputFormat.PNG and output.quality not in (None, DEFAULT_QUALITY):
         warnings.append(JobWarning(code="option_ignored", detail="PNG has no `quality`"))
@@ -145,17 +134,6 @@ def _webhook(webhook: WebhookBody | None) -> Webhook | None:
     if webhook is None:
         return None
     return Webhook(url=webhook.url, events=tuple(dict.fromkeys(webhook.events)))
-
-
-def _sampler_errors(request: GenerationRequest, capability: SamplerCapability) -> list[FieldError]:
-    errors = []
-    if request.schedule not in capability.schedules:
-        known = ", ".join(capability.schedules)
-        errors.append(FieldError("schedule", "unknown_schedule", f"one of: {known}"))
-    if not capability.min_steps <= request.steps <= capability.max_steps:
-        detail = f"this sampler takes {capability.min_steps} to {capability.max_steps} steps"
-        errors.append(FieldError("steps", "illegal_steps", detail))
-    return errors
 
 
 def _over_budget(request: GenerationRequest, entry: ModelEntry) -> FieldError:

@@ -5,6 +5,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.capabilities import Prediction
 from shared.catalog import ModelDefaults, ModelLimits
 from shared.job import JobError, JobStatus, JobWarning, Timing
 from shared.request import GenerationRequest
@@ -95,12 +96,19 @@ class InputAnswer(_Answer):
 
 
 class SamplerAnswer(_Answer):
-    """A sampler, and what it can be combined with."""
+    """A sampler, what it can be combined with, and what else it may be called.
+
+    `label` is AUTOMATIC1111's name; an alias that ends with a schedule chooses that too.
+    """
 
     name: str
+    label: str
+    aliases: tuple[str, ...]
+    prediction: Prediction
     schedules: tuple[str, ...]
     min_steps: int
     max_steps: int
+    calls_per_step: int
     uses_eta: bool
 
 

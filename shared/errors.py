@@ -20,7 +20,8 @@ TesseraError
     - StoreUnavailable        Redis does not answer, or is full
     - StorageUnavailable      S3 does not answer
   - JobFailure                what a job's `error` can be
-    - WorkerLost, GenerationInvalid, InputGone, ResourceExhausted, InternalError
+    - WorkerLost, GenerationInvalid, InputGone, SamplerUnsuited, ResourceExhausted,
+      InternalError
 """
 
 from dataclasses import dataclass
@@ -245,6 +246,12 @@ class InputGone(JobFailure):
     """A picture that the request names was deleted before the job began."""
 
     code = "input_gone"
+
+
+class SamplerUnsuited(JobFailure):
+    """The sampler cannot follow this model's noise schedule."""
+
+    code = "sampler_unsuited"
 
 
 class ResourceExhausted(JobFailure):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shared.request import GenerationRequest, OutputFormat
+from shared.samplers import SAMPLERS, SCHEDULE_LABELS
 
 # What the picture depends on; the rest of a request is between client and service.
 MAKING = (
@@ -29,16 +30,6 @@ MAKING = (
     "eta",
     "reproducible",
 )
-
-# AUTOMATIC1111's names, which other tools know.
-SAMPLER_NAMES = {
-    "euler": "Euler",
-    "euler_a": "Euler a",
-    "ddim": "DDIM",
-    "dpmpp_2m": "DPM++ 2M",
-    "unipc": "UniPC",
-}
-SCHEDULE_NAMES = {"default": "Automatic", "karras": "Karras"}
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_FILTER_UP = 2
@@ -82,8 +73,8 @@ def parameters(request: GenerationRequest, index: int) -> str:
     """How the picture was made, in the lines that AUTOMATIC1111's web UI writes and reads."""
     facts = {
         "Steps": request.steps,
-        "Sampler": SAMPLER_NAMES[request.sampler],
-        "Schedule type": SCHEDULE_NAMES[request.schedule],
+        "Sampler": SAMPLERS[request.sampler].label,
+        "Schedule type": SCHEDULE_LABELS[request.schedule],
         "CFG scale": f"{request.guidance_scale:g}",
         "Seed": request.image_seed(index),
         "Size": f"{request.width}x{request.height}",

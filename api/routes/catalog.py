@@ -8,7 +8,7 @@ from api.examples import MODEL_RESPONSES, SAMPLER_RESPONSES
 from api.routes.answers import json_response
 from api.services import Context
 from api.wire import ListAnswer, ModelAnswer, SamplerAnswer
-from shared.capabilities import SAMPLERS
+from shared.samplers import SAMPLERS, sampler_aliases
 
 router = APIRouter(prefix="/v1", tags=["catalog"])
 
@@ -34,15 +34,9 @@ def list_models(_: CurrentCaller, context: Context) -> Response:
 
 @router.get("/samplers", response_model=ListAnswer[SamplerAnswer], responses=SAMPLER_RESPONSES)
 def list_samplers(_: CurrentCaller) -> Response:
-    """List the samplers, their schedules and the steps that they take."""
+    """List the samplers, their other names, their schedules and the steps that they take."""
     data = tuple(
-        SamplerAnswer(
-            name=sampler.name,
-            schedules=sampler.schedules,
-            min_steps=sampler.min_steps,
-            max_steps=sampler.max_steps,
-            uses_eta=sampler.uses_eta,
-        )
+        SamplerAnswer(**sampler.model_dump(), aliases=sampler_aliases(sampler))
         for sampler in SAMPLERS.values()
     )
     return json_response(ListAnswer[SamplerAnswer](data=data))

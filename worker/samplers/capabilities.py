@@ -4,70 +4,90 @@
 """
 
 import argparse
-import json
-from dataclasses import asdict
+from bisect import bisect_left
+from collections.abc import Mapping
 from inspect import signature
-from pathlib import Path
+from typing import Any
 
-import shared.capabilities
-from shared.capabilities import SamplerCapability
-from worker.samplers.catalog import SAMPLERS
+from shared.capabilities import CAPABILITIES_FILE, Prediction, SamplerCapability
+from worker.samplers.catalog import SAMPLERS, Sampler
 from worker.samplers.tables import build_table
 
-PATH = Path(shared.capabilities.__file__).with_name("sampler_capabilities.json")
-
+# What a request may ask for at all.
 MAX_STEPS = 150
 
-# Stable Diffusion's noise schedule, by which all models of the family are sampled.
-SD_SCHEDULER = {
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "num_train_timesteps": 1000,
-    "steps_offset": 1,
-    "timestep_spacing": "leading",
-    "prediction_type": "epsilon",
+# Stable Diffusion's noise schedule, by which all models of the family are sampled, and the
+# simplest one of flow matching.
+TYPICAL_SCHEDULERS: Mapping[Prediction, Mapping[str, Any]] = {
+    Prediction.DIFFUSION: {
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "num_train_timesteps": 1000,
+        "steps_offset": 1,
+        "timestep_spacing": "leading",
+        "prediction_type": "epsilon",
+    },
+    Prediction.FLOW: {
+        "_class_name": "FlowMatchEulerDiscreteScheduler",
+        "num_train_timesteps": 1000,
+        "shift": 3.0,
+    },
 }
 
 
-def capabilities() -> list[SamplerCapability]:
-    """One for each sampler, found by building its tables."""
-    return [
-        SamplerCapability(
-            name=name,
-            schedules=sampler.schedules,
-            min_steps=max(_least_steps(name, schedule) for schedule in sampler.schedules),
-            max_steps=MAX_STEPS,
-            uses_eta="eta" in signature(sampler.scheduler.step).parameters,  # type: ignore[attr-defined]
-        )
-        for name, sampler in SAMPLERS.items()
-    ]
+def capability(name: str, sampler: Sampler) -> SamplerCapability:
+    """The sampler's line; the limits of its steps are found by building its tables."""
+    scheduler: Any = sampler.scheduler
+    least = max(_least_steps(name, schedule) for schedule in sampler.schedules)
+    return SamplerCapability(
+        name=name,
+        label=sampler.label,
+        prediction=sampler.prediction,
+        schedules=sampler.schedules,
+        min_steps=least,
+        max_steps=_most_steps(name, least),
+        calls_per_step=scheduler.order,
+        uses_eta="eta" in signature(scheduler.step).parameters,
+    )
 
 
-def render(found: list[SamplerCapability]) -> str:
+def render() -> str:
     """The file's text: one sampler a line."""
-    return "[\n  " + ",\n  ".join(json.dumps(asdict(one)) for one in found) + "\n]\n"
+    lines = [capability(name, sampler).model_dump_json() for name, sampler in SAMPLERS.items()]
+    return "[\n  " + ",\n  ".join(lines) + "\n]\n"
 
 
-def _least_steps(sampler: str, schedule: str) -> int:
-    """The smallest number of steps that has a finite trajectory."""
-    for steps in range(1, MAX_STEPS):
-        try:
-            build_table(SD_SCHEDULER, sampler, schedule, steps)
-        except ValueError:
-            continue
-        return steps
-    raise AssertionError(f"{sampler} with the schedule {schedule} has no finite trajectory")
+def _least_steps(name: str, schedule: str) -> int:
+    return next(steps for steps in range(1, MAX_STEPS) if _is_possible(name, schedule, steps))
+
+
+def _most_steps(name: str, least: int) -> int:
+    # Beyond the most every number is refused: how many steps a model was distilled for.
+    if _is_possible(name, "default", MAX_STEPS):
+        return MAX_STEPS
+    numbers = range(least, MAX_STEPS)
+    refused = bisect_left(numbers, True, key=lambda n: not _is_possible(name, "default", n))
+    return numbers[refused] - 1
+
+
+def _is_possible(name: str, schedule: str, steps: int) -> bool:
+    config = TYPICAL_SCHEDULERS[SAMPLERS[name].prediction]
+    try:
+        build_table(config, name, schedule, steps)
+    except ValueError:
+        return False
+    return True
 
 
 def main() -> int:
     """Write or check the file; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when stale")
-    text = render(capabilities())
+    text = render()
     if parser.parse_args().check:
-        return 0 if PATH.read_text(encoding="utf-8") == text else 1
-    PATH.write_text(text, encoding="utf-8")
+        return 0 if CAPABILITIES_FILE.read_text(encoding="utf-8") == text else 1
+    CAPABILITIES_FILE.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -21,6 +21,8 @@ AXES = 16
 # Schedulers expect a batch with channels. Nothing else that they hold has this shape.
 SHAPE = (1, AXES, 1, 1)
 
+FLOW = "flow_prediction"
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -54,9 +56,9 @@ class Trajectory:
 def probe(scheduler: Any, steps: int, start: int = 0, eta: float = 0.0) -> Trajectory:
     """Read the trajectory of `steps` steps off a diffusers scheduler, which is used up by it.
 
-    `start` skips that many ticks (image-to-image). `eta` matters only to schedulers that know
-    it. Raises ValueError where the method clips, draws twice in a step, keeps more tensors than
-    there are axes, or has no finite coefficients.
+    `start` skips that many ticks (image-to-image), whole steps of the method. `eta` matters only
+    to schedulers that know it. Raises ValueError where the method clips, draws twice in a step,
+    keeps more tensors than there are axes, or has no finite coefficients.
     """
     if scheduler.config.get("clip_sample") or scheduler.config.get("thresholding"):
         raise ValueError("clipping and thresholding are not linear")
@@ -67,9 +69,8 @@ def probe(scheduler: Any, steps: int, start: int = 0, eta: float = 0.0) -> Traje
     timesteps = scheduler.timesteps[start:]
     scales, noising, steps_read = [], [], []
     for timestep in timesteps:
-        scaled = scheduler.scale_model_input(_axis(LATENT), timestep).flatten()
-        scales.append(scaled[LATENT])
-        noising.append(_noising(scheduler, timestep))
+        scales.append(_input_scale(scheduler, timestep))
+        noising.append(_noising(scheduler, timestep, scales[-1]))
         with _NoiseCatcher() as catcher:
             answer = scheduler.step(
                 _axis(OUTPUT), timestep, _axis(LATENT), return_dict=False, **extra
@@ -77,18 +78,20 @@ def probe(scheduler: Any, steps: int, start: int = 0, eta: float = 0.0) -> Traje
         latent = answer[0].flatten().double()
         steps_read.append(_Step(latent, _renew_kept(scheduler, latent), catcher.draws == 1))
     matrices = _matrices(steps_read)
-    if not matrices.isfinite().all():
-        raise ValueError(f"the method has no finite trajectory from tick {start} of {steps} steps")
     input_scale = torch.stack(scales).double()
     noised = torch.stack(noising).double()
+    clean = _clean(noised, input_scale, scheduler.config.get("prediction_type", FLOW))
+    if not (matrices.isfinite().all() and clean.isfinite().all()):
+        raise ValueError(f"the method has no finite trajectory from tick {start} of {steps} steps")
     return Trajectory(
         timesteps=timesteps.double(),
         input_scale=input_scale,
         matrices=matrices,
         draws=tuple(step.draws for step in steps_read),
         noising=noised,
-        clean=_clean(noised, input_scale, scheduler.config.prediction_type),
-        initial_scale=float(scheduler.init_noise_sigma),
+        clean=clean,
+        # Flow matching starts from the noise itself, and says so by having no word for it.
+        initial_scale=float(getattr(scheduler, "init_noise_sigma", 1.0)),
     )
 
 
@@ -125,10 +128,24 @@ def _axis(index: int) -> Tensor:
     return vector.view(SHAPE)
 
 
-def _noising(scheduler: Any, timestep: Tensor) -> Tensor:
-    """(a, b) of `add_noise` at the coming tick; call it after `scale_model_input`."""
-    noised = scheduler.add_noise(_axis(LATENT), _axis(NOISE), timestep.reshape(1)).flatten()
-    return torch.stack([noised[LATENT], noised[NOISE]])
+def _input_scale(scheduler: Any, timestep: Tensor) -> Tensor:
+    if not hasattr(scheduler, "scale_model_input"):
+        return torch.ones((), dtype=torch.float64)
+    scaled: Tensor = scheduler.scale_model_input(_axis(LATENT), timestep)
+    return scaled.flatten()[LATENT]
+
+
+def _noising(scheduler: Any, timestep: Tensor, input_scale: Tensor) -> Tensor:
+    """(a, b) of adding noise at the coming tick; call it after `scale_model_input`."""
+    if hasattr(scheduler, "sigmas_interpol") and not scheduler.state_in_first_order:
+        # In the middle of a step DPM2 adds as much noise as at its end; its scale is right.
+        return torch.stack([torch.ones_like(input_scale), (input_scale**-2 - 1).sqrt()])
+    if hasattr(scheduler, "scale_noise"):
+        noised = scheduler.scale_noise(_axis(LATENT), timestep.reshape(1), _axis(NOISE))
+    else:
+        noised = scheduler.add_noise(_axis(LATENT), _axis(NOISE), timestep.reshape(1))
+    found: Tensor = noised.flatten()[[LATENT, NOISE]]
+    return found
 
 
 def _renew_kept(scheduler: Any, latent: Tensor) -> tuple[Tensor, ...]:
@@ -201,4 +218,9 @@ def _clean(noising: Tensor, input_scale: Tensor, prediction_type: str) -> Tensor
         # The model sees alpha * clean + sigma * noise, alpha = scale * a, sigma = scale * b,
         # and answers v = alpha * noise - sigma * clean.
         return torch.stack([a * input_scale**2, -b * input_scale], dim=1)
+    if prediction_type == FLOW:
+        # x = (1 - b) * clean + b * noise, and the model answers noise - clean.
+        return torch.stack([torch.ones_like(b), -b], dim=1)
+    if prediction_type == "sample":
+        return torch.stack([torch.zeros_like(b), torch.ones_like(b)], dim=1)
     raise ValueError(f"prediction type {prediction_type!r} is not known")

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from shared.errors import SamplerUnsuited
 from worker.samplers.catalog import make_scheduler
-from worker.samplers.probe import probe
+from worker.samplers.probe import Trajectory, probe
 
 # Every table has room for this many, used or not, so that all samplers fit one batched update.
 REGISTERS = 4
@@ -60,14 +61,19 @@ def build_table(
     start: int = 0,
     eta: float = 0.0,
 ) -> SamplerTable:
-    """Probe the sampler and pack what it answers.
+    """Probe the sampler and pack what it answers; `start` counts the ticks that are skipped.
 
-    Raises KeyError for unknown names, ValueError where the method does not fit.
+    Raises ValueError, diffusers also NotImplementedError, for unknown names and where the method
+    does not fit the model.
     """
     scheduler = make_scheduler(scheduler_config, sampler, schedule)
-    trajectory = probe(scheduler, steps, start, eta)
+    return pack(probe(scheduler, steps, start, eta))
+
+
+def pack(trajectory: Trajectory) -> SamplerTable:
+    """The table of a trajectory. Raises ValueError where it carries too many registers."""
     if trajectory.registers > REGISTERS:
-        raise ValueError(f"{sampler} carries {trajectory.registers} registers, not {REGISTERS}")
+        raise ValueError(f"the method carries {trajectory.registers} tensors, not {REGISTERS}")
     ticks = len(trajectory.timesteps)
     planes = 1 + trajectory.registers
     matrices = torch.zeros(ticks, PLANES, COLUMNS, dtype=torch.float64)
@@ -100,6 +106,13 @@ class SamplerTables:
     def get(
         self, sampler: str, schedule: str, steps: int, start: int = 0, eta: float = 0.0
     ) -> SamplerTable:
-        """The table, made at the first call. Raises as `build_table`."""
-        with self._lock:
-            return self._build(sampler, schedule, steps, start, eta)
+        """The table, made at the first call; `start` counts the ticks that are skipped.
+
+        Raises SamplerUnsuited, with the reason, where the sampler does not fit the model.
+        """
+        try:
+            with self._lock:
+                return self._build(sampler, schedule, steps, start, eta)
+        except (ValueError, NotImplementedError) as error:
+            # The latter is diffusers' word for a kind of prediction that a class does not know.
+            raise SamplerUnsuited(f"{sampler} does not fit this model: {error}") from error

@@ -6,15 +6,11 @@ import pytest
 
 from api.body import JobBody, OutputBody
 from api.normalise import DEFAULT_QUALITY, normalise
-from shared.capabilities import SamplerCapability
 from shared.catalog import Catalog, Family, ModelDefaults, ModelEntry, ModelLimits
 from shared.errors import InvalidRequest
 from shared.request import OutputFormat
+from shared.samplers import SAMPLERS
 
-SAMPLERS = {
-    "euler": SamplerCapability("euler", ("default", "karras"), 1, 150, False),
-    "ddim": SamplerCapability("ddim", ("default",), 2, 100, True),
-}
 CATALOG = Catalog(
     default="small",
     models=(
@@ -52,15 +48,6 @@ def test_the_models_defaults_fill_in():
 def test_a_seed_is_drawn_anew_each_time():
     assert len({ask().request.seed for _ in range(20)}) > 15
     assert ask(seed=0).request.seed == 0
-
-
-def test_the_default_schedule_gives_way_to_the_sampler():
-    assert ask(sampler="ddim").request.schedule == "default"
-    assert "default" in wrong_fields(sampler="ddim", schedule="karras")["schedule"]
-
-
-def test_steps_of_the_sampler():
-    assert wrong_fields(sampler="ddim", steps=1) == {"steps": "this sampler takes 2 to 100 steps"}
 
 
 def test_illegal_sizes_are_all_named():
