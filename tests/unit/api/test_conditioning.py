@@ -8,12 +8,11 @@ from api.body import HiresBody, JobBody, LoraBody, WebhookBody
 from api.conditioning import Pictures
 from api.input_body import ControlBody, InputBody
 from api.normalise import normalise
-from shared.capabilities import SamplerCapability
 from shared.catalog import Catalog, ControlEntry, Family, LoraEntry, ModelEntry, ModelLimits
 from shared.errors import InvalidRequest
 from shared.request import Fit, InputRef, Lora, WebhookEvent
+from shared.samplers import SAMPLERS
 
-SAMPLERS = {"dpmpp_2m": SamplerCapability("dpmpp_2m", ("default",), 1, 150, False)}
 CATALOG = Catalog(
     default="sd",
     models=(
