@@ -1,1 +1,1 @@
-"""The keeper: the pump that reaps, expires, sweeps and sends missing tickets."""
+"""The keeper: the pump that reaps, expires, sweeps and sends missing tickets, and the webhooks."""

@@ -47,3 +47,12 @@ class KeeperMetrics:
             ["reason"],
             registry=registry,
         )
+        self.webhook_deliveries = Counter(
+            "tessera_webhook_deliveries",
+            "Tries to deliver a webhook, by what came of them.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.webhook_pending = Gauge(
+            "tessera_webhook_pending", "Webhooks that are not delivered yet.", registry=registry
+        )

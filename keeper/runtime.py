@@ -1,4 +1,4 @@
-"""The keeper's composition root: four rounds, each on a thread of its own."""
+"""The keeper's composition root: four rounds and the webhooks, each on a thread of its own."""
 
 import signal
 from collections.abc import Sequence
@@ -9,15 +9,19 @@ from keeper.leases import LeaseKeeper
 from keeper.metrics import KeeperMetrics
 from keeper.settings import Settings
 from keeper.tickets import TicketKeeper
+from keeper.webhooks import WebhookSender
 from shared.catalog import load_catalog
 from shared.connections import connect, store_errors
 from shared.metrics import MetricsServer, new_registry, serve_metrics
 from shared.objects import ObjectStore
+from shared.outbound.client import Outbound
 from shared.periodic import Periodic
 from shared.queue import TicketQueue, connect_rq
 from shared.rq_workers import bury_all_but
+from shared.store.deliveries import DeliveryStore
 from shared.store.job_store import JobStore
 from shared.store.server import check_servers
+from shared.store.signing import KEYLESS, SigningSecrets
 
 LEASES_SECONDS = 2.0
 TICKETS_SECONDS = 2.0
@@ -31,15 +35,18 @@ class Keeper:
     """A keeper that is ready to run. Several may run: what they do may be done twice."""
 
     rounds: Sequence[Periodic]
+    webhooks: WebhookSender
     metrics_server: MetricsServer
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, which the caller has blocked in every thread."""
         for periodic in self.rounds:
             periodic.start()
+        self.webhooks.start()
         signal.sigwait(STOP_SIGNALS)
         for periodic in self.rounds:
             periodic.stop()
+        self.webhooks.stop()
         self.metrics_server.close()
 
 
@@ -67,6 +74,16 @@ def build(settings: Settings) -> Keeper:
     tickets = TicketKeeper(store, TicketQueue(settings.redis), models, metrics, leases.take_tickets)
     cleaner = Cleaner(store, ObjectStore(settings.storage), metrics)
     ticket_round = Periodic("tickets", TICKETS_SECONDS, tickets.sweep)
+    signing = SigningSecrets(redis_pair.durable)
+    given = settings.webhooks.webhook_secret
+    signing.ensure(KEYLESS, given.get_secret_value() if given else None)
+    webhooks = WebhookSender(
+        DeliveryStore(redis_pair, settings.jobs),
+        signing,
+        Outbound(settings.outbound),
+        settings.webhooks,
+        metrics,
+    )
     return Keeper(
         rounds=(
             Periodic("leases", LEASES_SECONDS, leases.sweep),
@@ -74,5 +91,6 @@ def build(settings: Settings) -> Keeper:
             Periodic("registry", REGISTRY_SECONDS, tidy_registry),
             Periodic("cleaner", CLEANER_SECONDS, cleaner.sweep),
         ),
+        webhooks=webhooks,
         metrics_server=serve_metrics(settings.metrics, registry),
     )
