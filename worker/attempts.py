@@ -103,6 +103,20 @@ class Attempts:
         with self._changed:
             self._changed.wait(seconds)
 
+    def models(self) -> frozenset[str]:
+        """The models of the attempts in flight."""
+        return frozenset(attempt.job.request.model for attempt in self.all())
+
+    def wait_until_without(self, model: str, seconds: float) -> bool:
+        """Return True once no attempt of that model is in flight, or False after `seconds`."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: all(
+                    attempt.job.request.model != model for attempt in self._attempts.values()
+                ),
+                seconds,
+            )
+
     def wait_until_empty(self, seconds: float) -> bool:
         """Return True once no attempt is in flight, or False after `seconds`."""
         with self._changed:

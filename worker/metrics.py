@@ -97,6 +97,18 @@ class WorkerMetrics:
         self.model_loaded = Gauge(
             "tessera_model_loaded", "1 while the model is ready.", ["model"], registry=registry
         )
+        self.model_bytes = Gauge(
+            "tessera_model_bytes",
+            "What the weights of a loaded model take.",
+            ["model"],
+            registry=registry,
+        )
+        self.model_evictions = prometheus.Counter(
+            "tessera_model_evictions",
+            "Models taken down to make room for others.",
+            ["model"],
+            registry=registry,
+        )
         self.slots = Gauge("tessera_slots", "Jobs this worker can hold.", registry=registry)
         self.slots_used = Gauge("tessera_slots_used", "Jobs this worker holds.", registry=registry)
         self.busy_seconds = 0.0

@@ -20,6 +20,7 @@ from shared.request import PRIORITIES, Priority
 from shared.rq_workers import RegisteredWorker
 from shared.store.job_store import JobStore
 from worker.attempts import Attempt, Attempts
+from worker.claimable import ClaimableModels
 from worker.ledger import Ledger, Ticket
 from worker.niceness import step_back
 
@@ -36,7 +37,8 @@ class QueueWorker:
     def __init__(
         self,
         worker_id: str,
-        models: Sequence[str],
+        models: ClaimableModels,
+        hosted: Sequence[str],
         high_slots: int,
         connection: "redis.Redis",
         store: JobStore,
@@ -44,23 +46,26 @@ class QueueWorker:
         work: Callable[[Attempt], None],
         healthy: Callable[[], bool],
     ) -> None:
-        """`work` does an attempt, in its thread; the loop ends when `healthy()` is false."""
+        """`hosted` are all models that may become claimable. `work` does an attempt, in its
+        thread; the loop ends when `healthy()` is false.
+        """
         self._worker_id = worker_id
-        self._models = tuple(models)
+        self._models = models
         self._high_slots = high_slots
         self._connection = connection
         self._store = store
         self._attempts = attempts
         self._work = work
         self._healthy = healthy
-        lanes = itertools.product(PRIORITIES, self._models)
-        self._all = [open_queue(connection, model, priority) for priority, model in lanes]
-        high = [open_queue(connection, model, Priority.HIGH) for model in self._models]
-        # Given one queue, RQ moves instead of pops, and a death between two of its steps strands
-        # the ticket. Two names of the same queue are two queues to it.
-        self._high = high * 2
+        self._queues = {
+            (model, priority): open_queue(connection, model, priority)
+            for priority, model in itertools.product(PRIORITIES, hosted)
+        }
         rq_worker = RegisteredWorker(
-            self._all, name=worker_id, connection=connection, prepare_for_work=False
+            list(self._queues.values()),
+            name=worker_id,
+            connection=connection,
+            prepare_for_work=False,
         )
         rq_worker.hostname, rq_worker.pid = socket.gethostname(), os.getpid()
         self.ledger = Ledger(rq_worker)
@@ -88,16 +93,22 @@ class QueueWorker:
 
     def _next_ticket(self) -> Ticket | None:
         free = self._attempts.free
-        if free == 0:
+        models = self._models.ids
+        if free == 0 or not models:
             self._attempts.wait_for_change(OUTAGE_SECONDS)
             return None
         if free <= self._high_slots:
+            high = [self._queues[model, Priority.HIGH] for model in models]
+            # Given one queue, RQ moves instead of pops, and a death between two of its steps
+            # strands the ticket. Two names of the same queue are two queues to it.
             # Not blocking, because a slot that becomes free shall be filled at once.
-            taken = self._dequeue(self._high, None)
+            taken = self._dequeue(high * 2, None)
             if taken is None:
                 self._attempts.wait_for_change(RESERVED_POLL_SECONDS)
         else:
-            taken = self._dequeue(self._all, DEQUEUE_SECONDS)
+            lanes = itertools.product(PRIORITIES, models)
+            queues = [self._queues[model, priority] for priority, model in lanes]
+            taken = self._dequeue(queues, DEQUEUE_SECONDS)
         return Ticket(*taken) if taken is not None else None
 
     def _dequeue(
@@ -114,25 +125,25 @@ class QueueWorker:
             self.ledger.done(ticket)
             return
         floor = Priority.HIGH if self._attempts.free <= self._high_slots else None
-        attempt = self._claim(floor)
-        if attempt is None:
-            self.ledger.done(ticket)
-            return
-        self._attempts.add(attempt)
+        with self._models.lending() as models:
+            attempt = self._claim(models, floor) if models else None
+            if attempt is None:
+                self.ledger.done(ticket)
+                return
+            self._attempts.add(attempt)
+            self._models.took(attempt.job.request.model)
         self.ledger.taken(ticket)
         thread = threading.Thread(
             target=self._do, args=(attempt, ticket), name=attempt.job.id, daemon=True
         )
         thread.start()
 
-    def _claim(self, floor: Priority | None) -> Attempt | None:
+    def _claim(self, models: Sequence[str], floor: Priority | None) -> Attempt | None:
         """Ask until the store answers: the same attempt id gets the same job."""
         attempt_id = new_attempt_id()
         while not self._stopping:
             try:
-                claim = self._store.claim(
-                    self._models, attempt_id, self._worker_id, priority_floor=floor
-                )
+                claim = self._store.claim(models, attempt_id, self._worker_id, priority_floor=floor)
             except StoreUnavailable:
                 log.warning("the store does not answer a claim")
                 self._attempts.wait_for_change(OUTAGE_SECONDS)

@@ -1,19 +1,18 @@
 """The composition root of a GPU process: makes every object, runs them, and drains them."""
 
-import dataclasses
 import logging
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from shared.catalog import load_catalog
+from shared.catalog import Catalog, ModelEntry, load_catalog
 from shared.connections import connect
-from shared.errors import StoreUnavailable
+from shared.errors import ConfigurationError, StoreUnavailable
 from shared.metrics import MetricsServer, new_registry, serve_metrics
 from shared.objects import ObjectStore
 from shared.queue import TicketQueue, connect_rq
@@ -29,12 +28,12 @@ from worker.engine.stepper import Stepper
 from worker.flight_record import FlightRecord
 from worker.metrics import Inheritance, WorkerMetrics
 from worker.models.device import Attention, DeviceSettings, Precision
-from worker.models.load import load_model
-from worker.models.resident import ResidentModel
 from worker.pulse import Pulse
 from worker.queue_worker import QueueWorker
 from worker.recorded_stepper import RecordedStepper
+from worker.residency import Residency
 from worker.settings import Settings
+from worker.shelf import Shelf
 from worker.tasks import Workshop, work
 
 log = logging.getLogger(__name__)
@@ -50,24 +49,24 @@ ORPHAN_SECONDS = 3.0
 
 
 class WorkerIdentity:
-    """What the worker says of itself; the state changes, the rest does not."""
+    """What the worker says of itself: its state, and the models that it holds."""
 
-    def __init__(
-        self, worker_id: str, models: tuple[str, ...], max_rows: Callable[[], int]
-    ) -> None:
+    def __init__(self, worker_id: str, shelf: Shelf) -> None:
         self.state = WorkerState.STARTING
         self.worker_id = worker_id
-        self._models = models
-        self._max_rows = max_rows
+        self._shelf = shelf
         self._started_at = time.time()
 
     def record(self) -> WorkerRecord:
         """The record of this moment."""
+        held = {model: place.held for model, place in self._shelf.places.items()}
         return WorkerRecord(
             id=self.worker_id,
             host=socket.gethostname(),
-            models=self._models,
-            max_rows=self._max_rows(),
+            models=self._shelf.claimable.ids,
+            loading=self._shelf.loading,
+            held=held,
+            max_rows=max((model.max_rows for model in held.values()), default=0),
             state=self.state,
             started_at=self._started_at,
         )
@@ -83,7 +82,8 @@ class Runtime:
     store: JobStore
     engine: Engine
     compressors: Compressors
-    models: dict[str, ResidentModel]
+    shelf: Shelf
+    residency: Residency
     attempts: Attempts
     pulse: Pulse
     control: Control
@@ -97,11 +97,14 @@ class Runtime:
             signal.signal(number, lambda *_: self.queue_worker.request_stop())
         sys.setswitchinterval(SWITCH_SECONDS)
         self.pulse.start()
-        self._warm_up()
+        self.engine.start()
+        self.shelf.warm_up(self.engine)
         self.control.start()
         self.queue_worker.ledger.start()
         self._enter(WorkerState.READY)
+        self.residency.start()
         self.queue_worker.run()
+        self.residency.request_stop()
         if not self.healthy():
             return DEVICE_LOST
         self._drain()
@@ -113,16 +116,6 @@ class Runtime:
         self._release_all()
         time.sleep(ORPHAN_SECONDS)
         os._exit(1)
-
-    def _warm_up(self) -> None:
-        self.engine.start()
-        for model_id, model in self.models.items():
-            began = time.monotonic()
-            report = model.warm_up(self.engine)
-            seconds = time.monotonic() - began
-            self.metrics.model_load_seconds.labels(model_id).inc(seconds)
-            self.metrics.model_loaded.labels(model_id).set(1)
-            log.info("model is warm", extra={"model": model_id, **dataclasses.asdict(report)})
 
     def _enter(self, state: WorkerState) -> None:
         self.identity.state = state
@@ -144,14 +137,26 @@ class Runtime:
         self.queue_worker.ledger.close(LEDGER_SECONDS)
         self.engine.stop()
         self.compressors.close()
-        for model in self.models.values():
-            model.close()
+        self.shelf.close()
         self.metrics_server.close()
         log.info("worker has drained")
 
     def _release_all(self) -> None:
         for attempt in self.attempts.all():
             self.attempts.end(attempt.attempt_id, Ending.RELEASED)
+
+
+def hosted_models(catalog: Catalog, ids: Sequence[str]) -> list[ModelEntry]:
+    """The entries of these ids in their order, or all of the catalog, the default one first.
+
+    Raises ConfigurationError where an id is not configured.
+    """
+    unknown = [model_id for model_id in ids if model_id not in catalog.ids]
+    if unknown:
+        raise ConfigurationError(f"TESSERA_WORKER_MODELS: there is no model {unknown[0]!r}")
+    ordered = ids or sorted(catalog.ids, key=lambda model_id: model_id != catalog.default)
+    found = {entry.id: entry for entry in catalog.models}
+    return [found[model_id] for model_id in dict.fromkeys(ordered)]
 
 
 def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheritance) -> Runtime:
@@ -176,13 +181,16 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         precision=Precision(settings.worker.precision),
         attention=Attention(settings.worker.attention),
     )
-    models: dict[str, ResidentModel] = {}
     steppers: dict[str, Stepper] = {}
-    for entry in load_catalog(settings.models.models_file).models:
-        began = time.monotonic()
-        models[entry.id] = load_model(entry, device)
-        metrics.model_load_seconds.labels(entry.id).set(time.monotonic() - began)
-        steppers[entry.id] = RecordedStepper(models[entry.id].stepper, record)
+    shelf = Shelf(
+        hosted_models(load_catalog(settings.models.models_file), settings.worker.worker_models),
+        device,
+        settings.worker.model_memory_gib * 2**30,
+        steppers,
+        lambda stepper: RecordedStepper(stepper, record),
+        metrics,
+    )
+    shelf.fill()
     batcher = Batcher(lambda model: steppers[model].max_rows)
     engine = Engine(batcher, steppers, metrics.observe_tick)
 
@@ -190,18 +198,14 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         return engine.alive and not record.frozen
 
     attempts = Attempts(settings.worker.slots, engine.cancel)
-    identity = WorkerIdentity(
-        worker_id,
-        tuple(models),
-        lambda: max(stepper.max_rows for stepper in steppers.values()),
-    )
+    identity = WorkerIdentity(worker_id, shelf)
     shop = Workshop(
         store=store,
         objects=ObjectStore(settings.storage),
         tickets=TicketQueue(settings.redis),
         engine=engine,
         compressors=compressors,
-        models=models,
+        models=shelf.models,
         record=record,
         metrics=metrics,
         storage_patience_seconds=settings.worker.storage_patience_seconds,
@@ -213,13 +217,23 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         store=store,
         engine=engine,
         compressors=compressors,
-        models=models,
+        shelf=shelf,
+        residency=Residency(
+            worker_id,
+            store,
+            shelf,
+            engine,
+            attempts,
+            settings.worker.model_patience_seconds,
+            lambda: store.announce_worker(identity.record()),
+        ),
         attempts=attempts,
         pulse=Pulse(store, attempts, metrics, settings.jobs.lease_seconds, identity.record),
         control=Control(redis_pair.durable, worker_id, attempts),
         queue_worker=QueueWorker(
             worker_id,
-            tuple(models),
+            shelf.claimable,
+            tuple(shelf.entries),
             settings.worker.high_slots,
             connect_rq(settings.redis, name=worker_id),
             store,

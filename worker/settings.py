@@ -4,9 +4,10 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
 
 from shared.errors import ConfigurationError
 from shared.settings import (
@@ -35,6 +36,19 @@ class WorkerSettings(TesseraSettings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
     attention: Literal["auto", "xformers", "sdpa"] = "auto"
+    # Ids of the models that this worker may hold, with commas between them; default: all.
+    worker_models: Annotated[tuple[str, ...], NoDecode] = ()
+    # What the weights of all models in memory may take together; default: all must fit.
+    model_memory_gib: float = Field(default=float("inf"), gt=0)
+    # How long the jobs of a model that nobody holds wait before one with work makes room.
+    model_patience_seconds: float = Field(default=20.0, ge=0)
+
+    @field_validator("worker_models", mode="before")
+    @classmethod
+    def _split(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
 
 
 @dataclass(frozen=True)

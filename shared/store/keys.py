@@ -72,6 +72,11 @@ def worker(worker_id: str) -> str:
     return f"tessera:worker:{worker_id}"
 
 
+def loading(model: str) -> str:
+    """String with a TTL: the worker that loads the model, until its record tells."""
+    return f"tessera:loading:{model}"
+
+
 def control(worker_id: str) -> str:
     """Channel: what a worker is told at once."""
     return f"tessera:control:{worker_id}"

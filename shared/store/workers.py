@@ -17,14 +17,36 @@ class WorkerState(StrEnum):
     DRAINING = "draining"
 
 
+class HeldModel(BaseModel):
+    """A model in a worker's memory, as it was measured there.
+
+    `bytes` are its weights', `max_rows` the widest batch worth stepping, `tick_seconds` the time
+    of a tick by rows, `image_seconds` that of one picture with the model's defaults.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: int
+    max_rows: int
+    attention: str
+    tick_seconds: dict[int, float]
+    image_seconds: float
+
+
 class WorkerRecord(BaseModel):
-    """One GPU process: what it holds and how wide it steps. `started_at` in seconds since 1970."""
+    """One GPU process: what it holds and how wide it steps. `started_at` in seconds since 1970.
+
+    It claims for `models`; `loading` are those that it will have soon; `held` describes what is
+    warm.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     host: str
     models: tuple[str, ...]
+    loading: tuple[str, ...] = ()
+    held: dict[str, HeldModel] = {}
     max_rows: int
     state: WorkerState
     started_at: float
@@ -53,6 +75,13 @@ class WorkerRegistry:
             (WorkerRecord.model_validate_json(text) for text in texts),
             key=lambda worker: worker.id,
         )
+
+    def reserve_load(self, model: str, worker_id: str) -> bool:
+        """Whether this worker may load the model now: of several that want to, one does."""
+        milliseconds = round(self._worker_seconds * 1000)
+        with store_errors():
+            free = self._redis.durable.set(keys.loading(model), worker_id, nx=True, px=milliseconds)
+        return bool(free)
 
     def forget_worker(self, worker_id: str) -> None:
         """Drop the record of a worker that has ended."""

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, MutableMapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from shared.errors import GenerationInvalid, InternalError, JobFailure, ResourceExhausted
@@ -59,6 +60,7 @@ class Engine:
         self._changed = threading.Condition()
         self._arrivals: list[Sample] = []
         self._cancellations: set[str] = set()
+        self._calls: list[tuple[Callable[[], object], Future[None]]] = []
         self._stopping = False
 
     @property
@@ -96,6 +98,19 @@ class Engine:
             self._cancellations.add(job_id)
             self._changed.notify()
 
+    def call(self, action: Callable[[], object]) -> None:
+        """Do this on the engine's thread, after what was asked for before; wait for it.
+
+        From any other thread. Raises EngineStopped.
+        """
+        done: Future[None] = Future()
+        with self._changed:
+            if self._stopping:
+                raise EngineStopped
+            self._calls.append((action, done))
+            self._changed.notify()
+        done.result()
+
     def _run(self) -> None:
         try:
             while self._admit():
@@ -116,6 +131,7 @@ class Engine:
                 return False
             arrivals, self._arrivals = self._arrivals, []
             cancellations, self._cancellations = self._cancellations, set()
+            calls, self._calls = self._calls, []
         for sample in arrivals:
             try:
                 self._steppers[sample.key.model].admit(sample)
@@ -129,6 +145,9 @@ class Engine:
             for sample in self._unfinished():
                 if sample.job_id in cancellations:
                     self._retire(sample, SampleCanceled())
+        for action, done in calls:
+            action()
+            done.set_result(None)
         return True
 
     def _has_work(self) -> bool:
@@ -136,6 +155,7 @@ class Engine:
             self._stopping
             or self._arrivals
             or self._cancellations
+            or self._calls
             or self._in_flight
             or len(self._batcher)
         )
@@ -206,8 +226,11 @@ class Engine:
         with self._changed:
             self._stopping = True
             arrivals, self._arrivals = self._arrivals, []
+            calls, self._calls = self._calls, []
         for sample in [*arrivals, *self._unfinished()]:
             self._retire(sample, EngineStopped())
+        for _, done in calls:
+            done.set_exception(EngineStopped())
 
 
 def _as_job_failure(error: Exception) -> JobFailure:

@@ -8,18 +8,40 @@ import torch
 
 from worker.models.device import Attention, Device
 
+XFORMERS = "xformers"
 
-def choose_attention(
-    unet: Any, device: Device, wanted: Attention, seconds_a_tick: Callable[[], float]
-) -> str:
-    """Set the UNet's attention for good and return its name.
 
-    On a CPU that is `sdpa`. On CUDA `auto` times every candidate with `seconds_a_tick`. The
-    kernels of `sdpa` are switched for the whole process, so no other thread may be at work.
+class AttentionChoice:
+    """One choice for the whole process, made with its first model.
+
+    The kernels of `sdpa` are switched for all threads at once, so that a model which is loaded
+    beside running work takes what the first one chose.
     """
-    if not device.is_cuda:
-        return "sdpa"
-    candidates = _candidates(unet, wanted)
+
+    def __init__(self, wanted: Attention) -> None:
+        self._wanted = wanted
+        self._name: str | None = None
+
+    def settle(self, unet: Any, device: Device, seconds_a_tick: Callable[[], float]) -> str:
+        """Set the UNet's attention for good and return its name.
+
+        On a CPU that is `sdpa`. On CUDA the first UNet with `auto` has every candidate timed by
+        `seconds_a_tick`; no other thread may be at work then.
+        """
+        if not device.is_cuda:
+            return "sdpa"
+        if self._name is None:
+            self._name = _fastest(_candidates(unet, self._wanted), seconds_a_tick)
+        elif self._name == XFORMERS:
+            unet.enable_xformers_memory_efficient_attention()
+        else:
+            unet.set_default_attn_processor()
+        return self._name
+
+
+def _fastest(
+    candidates: Mapping[str, Callable[[], None]], seconds_a_tick: Callable[[], float]
+) -> str:
     seconds = {}
     for name, use in candidates.items():
         use()
@@ -41,7 +63,7 @@ def _candidates(unet: Any, wanted: Attention) -> Mapping[str, Callable[[], None]
         "sdpa-cudnn": lambda: use_sdpa(flash=False, cudnn=True),
         "sdpa-efficient": lambda: use_sdpa(flash=False, cudnn=False),
     }
-    xformers = {"xformers": unet.enable_xformers_memory_efficient_attention}
+    xformers = {XFORMERS: unet.enable_xformers_memory_efficient_attention}
     if wanted is Attention.SDPA:
         return sdpa
     if wanted is Attention.XFORMERS:

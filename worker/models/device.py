@@ -89,6 +89,18 @@ def resolve_device(settings: DeviceSettings) -> Device:
 
 
 @contextmanager
+def own_stream(device: Device) -> Iterator[None]:
+    """The block's work goes beside that of other threads, and is done at its end."""
+    if not device.is_cuda:
+        yield
+        return
+    stream = torch.cuda.Stream(device.place)  # type: ignore[no-untyped-call]
+    with torch.cuda.stream(stream):
+        yield
+    stream.synchronize()
+
+
+@contextmanager
 def translated_device_errors() -> Iterator[None]:
     """Turns torch's errors of the device into ours."""
     try:

@@ -10,21 +10,24 @@ from safetensors import SafetensorError
 
 from shared.catalog import Family, ModelEntry
 from shared.errors import ConfigurationError
+from worker.models.attention import AttentionChoice
 from worker.models.checkpoint import convert_vae
 from worker.models.control_nets import load_controls
 from worker.models.device import Device, DeviceSettings, resolve_device
-from worker.models.files import check_hashes, locate_model, locate_weights
+from worker.models.files import WEIGHTS, check_hashes, locate_model, locate_weights
 from worker.models.folder import weight_files
 from worker.models.image import Autoencoder
 from worker.models.parts import ModelParts, open_parts
 from worker.models.resident import ResidentModel
 from worker.models.text import load_text
-from worker.models.weights import build_module, read_weights
+from worker.models.weights import build_module, count_elements, module_bytes, read_weights
 from worker.samplers.catalog import SAMPLERS
 
 
-def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
-    """Load a model to the device.
+def load_model(
+    entry: ModelEntry, settings: DeviceSettings, attention: AttentionChoice | None = None
+) -> ResidentModel:
+    """Load a model to the device; `attention` is the process' choice, if others share it.
 
     Raises ConfigurationError with the reason where its files, their content or the device are
     not what they should be.
@@ -57,17 +60,38 @@ def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
     if device.is_cuda:
         unet = unet.to(memory_format=torch.channels_last)
         vae = vae.to(memory_format=torch.channels_last)
-        torch.cuda.synchronize()
+        torch.cuda.current_stream().synchronize()
     return ResidentModel(
         entry=entry,
         device=device,
-        attention=settings.attention,
+        attention=attention or AttentionChoice(settings.attention),
         unet=unet,
         text=text,
         autoencoder=Autoencoder(vae, vae_device),
         controls=controls,
         scheduler_config=scheduler_config,
+        weight_bytes=module_bytes([unet, vae, *text.modules]),
     )
+
+
+def estimate_bytes(entry: ModelEntry, settings: DeviceSettings) -> int:
+    """What the model's weights will take, by the headers of its files.
+
+    Raises ConfigurationError as `load_model` does, as far as can be told without loading.
+    """
+    path = locate_model(entry)
+    if path.is_dir():
+        parts = [part for part in WEIGHTS[entry.family] if part != "vae" or entry.vae is None]
+        files = [file for part in parts for file in weight_files(path / part)]
+    else:
+        files = [path]
+    for source in (*entry.controls, *((entry.vae,) if entry.vae else ())):
+        found = locate_weights(source)
+        files += weight_files(found) if found.is_dir() else [found]
+    try:
+        return count_elements(files) * resolve_device(settings).dtype.itemsize
+    except (OSError, SafetensorError) as error:
+        raise ConfigurationError(f"model {entry.id} in {path}: {error}") from error
 
 
 def check_defaults(entry: ModelEntry) -> None:

@@ -12,11 +12,11 @@ from shared.catalog import ModelEntry
 from shared.request import PRIORITIES, GenerationRequest, Output, Priority
 from worker.engine.engine import Engine
 from worker.engine.sample import BatchKey, Kind, Sample
-from worker.models.attention import choose_attention
+from worker.models.attention import AttentionChoice
 from worker.models.conditioning import Conditioner
 from worker.models.control import ControlNets
 from worker.models.denoising import begin
-from worker.models.device import Attention, Device
+from worker.models.device import Device
 from worker.models.image import Autoencoder
 from worker.models.passes import Pass, first_pass, second_pass
 from worker.models.pictures import NO_PICTURES, Pictures
@@ -37,14 +37,16 @@ class ResidentModel:
         self,
         entry: ModelEntry,
         device: Device,
-        attention: Attention,
+        attention: AttentionChoice,
         unet: Any,
         text: TextEncoder,
         autoencoder: Autoencoder,
         controls: ControlNets,
         scheduler_config: Mapping[str, Any],
+        weight_bytes: int,
     ) -> None:
         self.entry = entry
+        self.weight_bytes = weight_bytes
         self.stepper = DiffusionStepper(unet, controls, device, autoencoder.scale_factor)
         self.text = text
         self._autoencoder = autoencoder
@@ -114,11 +116,12 @@ class ResidentModel:
     def warm_up(self, engine: Engine) -> WarmUp:
         """Time the model, set what depends on it, and make one picture through the engine.
 
-        To be called once, before the model takes work and while the engine steps no other.
+        To be called once, before the model takes work. The first model of a process is warmed
+        while the engine steps no other.
         """
         request = self._default_request()
-        attention = choose_attention(
-            self._unet, self._device, self._attention, lambda: self._time_tick(request, 2)
+        attention = self._attention.settle(
+            self._unet, self._device, lambda: self._time_tick(request, 2)
         )
         tick_seconds = measure_ticks(lambda rows: self._time_tick(request, rows))
         self.stepper.max_rows = find_knee(tick_seconds)

@@ -40,6 +40,11 @@ class TextEncoder:
         return self.towers[0].chunker.size
 
     @property
+    def modules(self) -> list[torch.nn.Module]:
+        """The text models."""
+        return [tower.model for tower in self.towers]
+
+    @property
     def most_skipped(self) -> int:
         """The largest `clip_skip` there is."""
         return min(tower.most_skipped for tower in self.towers)

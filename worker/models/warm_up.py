@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from shared.errors import ResourceExhausted
 from worker.engine.rows import ROW_BUCKETS
 
 # The knee is the smallest batch with this share of the best throughput: beyond it, more rows
@@ -39,23 +40,33 @@ class WarmUp:
 def measure_ticks(time_tick: Callable[[int], float]) -> dict[int, float]:
     """Seconds a tick takes by row bucket: the best of a few rounds each.
 
-    Ends with the second bucket in a row that does not raise the best throughput.
+    Ends with the second bucket in a row that does not raise the best throughput, or where the
+    device's memory ends.
     """
     seconds: dict[int, float] = {}
     best_throughput = 0.0
     in_vain = 0
     for rows in ROW_BUCKETS:
-        time_tick(rows)
-        timed = [time_tick(rows)]
-        while len(timed) < ROUNDS and sum(timed) < ENOUGH_SECONDS:
-            timed.append(time_tick(rows))
-        seconds[rows] = min(timed)
+        try:
+            seconds[rows] = _time(rows, time_tick)
+        except ResourceExhausted:
+            if not seconds:
+                raise
+            break
         throughput = rows / seconds[rows]
         in_vain = 0 if throughput > best_throughput else in_vain + 1
         best_throughput = max(best_throughput, throughput)
         if in_vain == 2:
             break
     return seconds
+
+
+def _time(rows: int, time_tick: Callable[[int], float]) -> float:
+    time_tick(rows)
+    timed = [time_tick(rows)]
+    while len(timed) < ROUNDS and sum(timed) < ENOUGH_SECONDS:
+        timed.append(time_tick(rows))
+    return min(timed)
 
 
 def find_knee(tick_seconds: Mapping[int, float]) -> int:

@@ -10,6 +10,7 @@ from shared.queue import TicketQueue, connect_rq, open_queue
 from shared.request import Priority
 from tests.harness import wait_until
 from worker.attempts import Attempts
+from worker.claimable import ClaimableModels
 from worker.queue_worker import QueueWorker
 
 WORKER_ID = "tessera-test-1"
@@ -53,10 +54,23 @@ def attempts():
 
 
 @pytest.fixture
-def queue_worker(store, connection, attempts, work):
+def models():
+    return ClaimableModels(["tiny"])
+
+
+@pytest.fixture
+def queue_worker(store, connection, attempts, work, models):
     """Runs on a thread; a process of ours has it on the main thread."""
     worker = QueueWorker(
-        WORKER_ID, ["tiny"], HIGH_SLOTS, connection, store, attempts, work, lambda: True
+        WORKER_ID,
+        models,
+        ["tiny", "other"],
+        HIGH_SLOTS,
+        connection,
+        store,
+        attempts,
+        work,
+        lambda: True,
     )
     thread = threading.Thread(target=worker.run)
     worker.ledger.start()
@@ -118,11 +132,36 @@ def test_the_last_slots_are_for_high_priority(queue_worker, work, submit, ticket
     wait_until(lambda: len(work.begun) == 4, 10, "the third ordinary job")
 
 
-def test_an_unhealthy_worker_takes_nothing(store, connection, attempts, work, submit, tickets):
+def test_models_that_come_and_go_are_followed(queue_worker, work, submit, tickets, models):
+    models.add("other")
+    second = submit(model="other")
+    tickets.send("other", Priority.NORMAL)
+    wait_until(lambda: len(work.begun) == 1, 10, "the newcomer's job")
+    assert work.begun[0].job.id == second
+    models.withdraw("tiny")
+    submit()
+    tickets.send("tiny", Priority.NORMAL)
+    third = submit(model="other")
+    tickets.send("other", Priority.NORMAL)
+    wait_until(lambda: len(work.begun) == 2, 10, "the newcomer's second job")
+    assert work.begun[1].job.id == third
+
+
+def test_an_unhealthy_worker_takes_nothing(
+    store, connection, attempts, work, submit, tickets, models
+):
     submit()
     tickets.send("tiny", Priority.NORMAL)
     worker = QueueWorker(
-        WORKER_ID, ["tiny"], HIGH_SLOTS, connection, store, attempts, work, lambda: False
+        WORKER_ID,
+        models,
+        ["tiny", "other"],
+        HIGH_SLOTS,
+        connection,
+        store,
+        attempts,
+        work,
+        lambda: False,
     )
     worker.run()
     assert work.begun == []

@@ -1,0 +1,177 @@
+"""The models of one worker: loaded and warmed, within a memory budget, and taken down again."""
+
+import dataclasses
+import gc
+import logging
+import time
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from shared.catalog import ModelEntry
+from shared.errors import ConfigurationError, JobFailure
+from shared.store.workers import HeldModel
+from worker.attempts import Attempts
+from worker.claimable import ClaimableModels
+from worker.engine.engine import Engine
+from worker.engine.sample import EngineStopped
+from worker.engine.stepper import Stepper
+from worker.metrics import WorkerMetrics
+from worker.models.attention import AttentionChoice
+from worker.models.device import (
+    DeviceSettings,
+    own_stream,
+    resolve_device,
+    translated_device_errors,
+)
+from worker.models.load import check_defaults, estimate_bytes, load_model
+from worker.models.resident import ResidentModel
+from worker.models.warm_up import WarmUp
+
+log = logging.getLogger(__name__)
+
+# How often a model that shall leave looks whether the worker is ending meanwhile.
+WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A model that is warm."""
+
+    held: HeldModel
+    since: float
+
+
+class Shelf:
+    """`models` are those in memory; `claimable` those that are warm and stay for now.
+
+    One thread at a time loads and evicts; any thread may read.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[ModelEntry],
+        device: DeviceSettings,
+        budget_bytes: float,
+        steppers: MutableMapping[str, Stepper],
+        record_ticks: Callable[[Stepper], Stepper],
+        metrics: WorkerMetrics,
+    ) -> None:
+        """`entries`: the models that this worker may hold, the most wanted first.
+
+        Raises ConfigurationError where one of them cannot be loaded or does not fit alone.
+        """
+        self.entries = {entry.id: entry for entry in entries}
+        self.budget_bytes = budget_bytes
+        self.models: dict[str, ResidentModel] = {}
+        self.places: dict[str, Place] = {}
+        self.claimable = ClaimableModels()
+        self.loading: tuple[str, ...] = ()
+        self._device = device
+        self._resolved = resolve_device(device)
+        self._attention = AttentionChoice(device.attention)
+        self._steppers = steppers
+        self._record_ticks = record_ticks
+        self._metrics = metrics
+        self._bytes: dict[str, int] = {}
+        for entry in entries:
+            check_defaults(entry)
+            self._bytes[entry.id] = estimate_bytes(entry, device)
+            if self._bytes[entry.id] > budget_bytes:
+                gib = self._bytes[entry.id] / 2**30
+                raise ConfigurationError(
+                    f"model {entry.id} takes {gib:.2f} GiB, more than TESSERA_MODEL_MEMORY_GIB"
+                )
+
+    def bytes_of(self, model_id: str) -> int:
+        """What the model's weights take, estimated until it has been loaded once."""
+        return self._bytes[model_id]
+
+    def fill(self) -> None:
+        """Load as many models as fit, in their order; they are not warm yet."""
+        for model_id in self.entries:
+            held = sum(self._bytes[other] for other in self.models)
+            if held + self._bytes[model_id] <= self.budget_bytes:
+                self.loading = (*self.loading, model_id)
+                self._load(model_id)
+
+    def warm_up(self, engine: Engine) -> None:
+        """Warm all models that were loaded at the start; each can be claimed for as it is warm."""
+        for model_id in tuple(self.models):
+            self._warm_up(model_id, engine)
+
+    def load(self, model_id: str, engine: Engine) -> None:
+        """Bring one more model, beside the work that goes on."""
+        self._load(model_id)
+        self._warm_up(model_id, engine)
+
+    def evict(
+        self, model_id: str, engine: Engine, attempts: Attempts, stopping: Callable[[], bool]
+    ) -> None:
+        """Take a model down once its jobs in flight are done.
+
+        Raises EngineStopped where the worker ends first.
+        """
+        self.claimable.withdraw(model_id)
+        while not attempts.wait_until_without(model_id, WAIT_SECONDS):
+            if stopping():
+                raise EngineStopped
+        # Samples that were cancelled may still be with the engine until its next round.
+        engine.call(lambda: self._steppers.pop(model_id))
+        del self.places[model_id]
+        self._drop(model_id)
+        self._metrics.model_evictions.labels(model_id).inc()
+        log.info("model has left", extra={"model": model_id})
+
+    def close(self) -> None:
+        """End the models' threads."""
+        for model in self.models.values():
+            model.close()
+
+    def _load(self, model_id: str) -> None:
+        began = time.monotonic()
+        with own_stream(self._resolved), translated_device_errors():
+            model = load_model(self.entries[model_id], self._device, self._attention)
+        self.models[model_id] = model
+        self._bytes[model_id] = model.weight_bytes
+        self._steppers[model_id] = self._record_ticks(model.stepper)
+        self._metrics.model_load_seconds.labels(model_id).set(time.monotonic() - began)
+
+    def _warm_up(self, model_id: str, engine: Engine) -> None:
+        began = time.monotonic()
+        model = self.models[model_id]
+        try:
+            with own_stream(self._resolved):
+                found = model.warm_up(engine)
+        except JobFailure:
+            engine.call(lambda: self._steppers.pop(model_id))
+            self._drop(model_id)
+            raise
+        self._metrics.model_load_seconds.labels(model_id).inc(time.monotonic() - began)
+        self._metrics.model_loaded.labels(model_id).set(1)
+        self._metrics.model_bytes.labels(model_id).set(model.weight_bytes)
+        self.places[model_id] = Place(_describe(model, found), time.monotonic())
+        self.loading = tuple(other for other in self.loading if other != model_id)
+        self.claimable.add(model_id)
+        log.info("model is warm", extra={"model": model_id, **dataclasses.asdict(found)})
+
+    def _drop(self, model_id: str) -> None:
+        if self._resolved.is_cuda:
+            torch.cuda.synchronize()  # a tick that nobody waits for may still read the weights
+        self.models.pop(model_id).close()
+        gc.collect()
+        if self._resolved.is_cuda:
+            torch.cuda.empty_cache()
+        self._metrics.model_loaded.labels(model_id).set(0)
+        self._metrics.model_bytes.labels(model_id).set(0)
+
+
+def _describe(model: ResidentModel, found: WarmUp) -> HeldModel:
+    return HeldModel(
+        bytes=model.weight_bytes,
+        max_rows=found.max_rows,
+        attention=found.attention,
+        tick_seconds=dict(found.tick_seconds),
+        image_seconds=found.image_seconds,
+    )
