@@ -111,6 +111,7 @@ class Residency:
             self._announce()
             for model in swap.evict:
                 shelf.evict(model, self._engine, self._attempts, self._is_stopping)
+                self._announce()
             shelf.load(swap.load, self._engine)
         finally:
             shelf.loading = ()
