@@ -76,3 +76,12 @@ def test_progress_is_the_mean_over_the_images():
     attempt.samples = (fast, slow)
     attempt.images_done = 1  # by an earlier attempt
     assert attempt.progress() == Progress(step=2, steps=4, images_done=1)
+
+
+def test_progress_counts_both_passes():
+    attempt = make_attempt(num_images=2)
+    first, other, second = (make_sample(ticks=4, index=index) for index in (0, 1, 0))
+    first.later_ticks = other.later_ticks = 2
+    first.tick, other.tick, second.tick = 4, 2, 2
+    attempt.samples = (first, other, second)
+    assert attempt.progress() == Progress(step=4, steps=6)

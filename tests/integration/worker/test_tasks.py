@@ -1,102 +1,18 @@
 """One attempt from claim to commit, with a tiny model in this process, on real servers."""
 
 import dataclasses
-import io
 
 import pytest
-from PIL import Image
-from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from shared.catalog import ModelEntry
 from shared.errors import GenerationInvalid
-from shared.ids import attempt_prefix, input_key, job_prefix, new_attempt_id, new_job_id
+from shared.ids import attempt_prefix, job_prefix
 from shared.job import JobStatus
 from shared.objects import ObjectStore
-from shared.queue import TicketQueue
-from shared.request import InputRef
 from shared.settings import JobSettings, StorageSettings
-from shared.store.job_store import JobStore
-from shared.store.values import NewJob
 from tests.harness import TENANT
-from tests.tiny_model import build_tiny_sd
-from tests.tiny_request import tiny_request
-from worker.attempts import Attempt, Ending
-from worker.compressors import Compressors
-from worker.engine.batcher import Batcher
-from worker.engine.engine import Engine
-from worker.flight_record import FlightRecord
-from worker.metrics import WorkerMetrics
-from worker.models.device import DeviceSettings
-from worker.models.load import load_model
-from worker.recorded_stepper import RecordedStepper
-from worker.tasks import Workshop, work
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = build_tiny_sd(tmp_path_factory.mktemp("model") / "tiny")
-    entry = ModelEntry.model_validate({"id": "tiny", "family": "sd", "path": path})
-    model = load_model(entry, DeviceSettings(device="cpu"))
-    yield model
-    model.close()
-
-
-@pytest.fixture
-def store(redis_pair):
-    return JobStore(redis_pair, JobSettings())
-
-
-@pytest.fixture
-def shop(model, store, objects, redis_settings):
-    """A workshop whose engine runs."""
-    record = FlightRecord(slots=4)
-    metrics = WorkerMetrics(CollectorRegistry())
-    stepper = RecordedStepper(model.stepper, record)
-    engine = Engine(
-        Batcher(lambda model: stepper.max_rows), {"tiny": stepper}, metrics.observe_tick
-    )
-    tickets = TicketQueue(redis_settings)
-    engine.start()
-    compressors = Compressors(1)
-    yield Workshop(
-        store, objects, tickets, engine, compressors, {"tiny": model}, record, metrics, 10.0
-    )
-    compressors.close()
-    engine.stop()
-    tickets.close()
-    assert record.blamed() == frozenset()
-
-
-@pytest.fixture
-def submit(store):
-    def submit(**fields):
-        return store.create(NewJob(new_job_id(), TENANT, tiny_request(**fields))).job_id
-
-    return submit
-
-
-@pytest.fixture
-def claim(store):
-    def claim():
-        claimed = store.claim(["tiny"], new_attempt_id(), "tessera-test-1")
-        return Attempt(claimed.job, claimed.attempt_id, suspect=claimed.suspect, sequence=0)
-
-    return claim
-
-
-@pytest.fixture
-def stored_input(objects):
-    """Stores a grey gradient as the gateway does; how a request names it."""
-
-    def store_input(name, width=64, height=64):
-        picture = Image.linear_gradient("L").resize((width, height)).convert("RGB")
-        stream = io.BytesIO()
-        picture.save(stream, "PNG")
-        objects.put(input_key(TENANT, name), stream.getvalue(), "image/png")
-        return InputRef(id=name, width=width, height=height)
-
-    return store_input
+from worker.attempts import Ending
+from worker.tasks import work
 
 
 def objects_of(shop, attempt):
@@ -129,22 +45,6 @@ def test_a_later_attempt_skips_pictures_that_are_done(shop, store, submit, claim
     job = store.get(job_id)
     assert job.status is JobStatus.SUCCEEDED
     assert [image.key for image in job.images] == objects_of(shop, first) + objects_of(shop, second)
-
-
-def test_a_picture_is_made_from_another(shop, store, submit, claim, stored_input):
-    job_id = submit(image=stored_input("in_picture"), strength=0.5)
-    attempt = claim()
-    work(shop, attempt)
-    assert store.get(job_id).status is JobStatus.SUCCEEDED
-    assert [sample.ticks for sample in attempt.samples] == [4]
-
-
-def test_a_picture_that_is_gone_fails_its_job(shop, store, submit, claim):
-    job_id = submit(image=InputRef(id="in_gone", width=64, height=64))
-    work(shop, claim())
-    job = store.get(job_id)
-    assert job.status is JobStatus.FAILED
-    assert job.error.code == "input_gone"
 
 
 class ReleasingStore:
