@@ -48,8 +48,8 @@ def test_contain_repeats_the_edges():
 def test_stretch_keeps_everything():
     fitted = fit_picture(halves(32, 128), 64, 64, Fit.STRETCH)
 
-    assert (fitted[:, :28] == RED).all()
-    assert (fitted[:, 36:] == BLUE).all()
+    assert (fitted[:, :20] == RED).all()
+    assert (fitted[:, 44:] == BLUE).all()
 
 
 def test_only_the_lighter_half_of_the_greys_repaints():
