@@ -129,7 +129,19 @@ MODEL = {
         "schedule": "default",
         "negative_prompt": "",
     },
-    "limits": {"max_side": 256, "max_pixels": 65536, "max_cost": 2000.0},
+    "limits": {
+        "max_side": 256,
+        "max_pixels": 65536,
+        "max_cost": 2000.0,
+        "max_controls": 4,
+        "max_loras": 4,
+    },
+    "controls": ["canny"],
+    "loras": ["line-art"],
+    "embeddings": [],
+    "workers": [
+        {"bytes": 37_500_000, "max_rows": 8, "attention": "sdpa", "image_seconds": 1.9},
+    ],
 }
 
 SAMPLER = {

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from shared.errors import ConfigurationError, NotFound, NotReady, StorageUnavailable
 from shared.objects import ObjectStore
 from shared.store.job_store import JobStore
+from shared.store.workers import WorkerRecord, WorkerState
 
 CHECK_SECONDS = 1.0
 STALE_SECONDS = 5.0  # a check that hangs this long counts as a refusal
@@ -28,7 +29,7 @@ class Surroundings:
         self._objects = objects
         self._first_contact = first_contact
         self._acquainted = False
-        self._models: frozenset[str] = frozenset()
+        self._workers: tuple[WorkerRecord, ...] = ()
         self._problem: NotReady | None = NotReady("the gateway is starting")
         self._checked_at = time.monotonic()
         self._stop = threading.Event()
@@ -47,7 +48,12 @@ class Surroundings:
     @property
     def models(self) -> frozenset[str]:
         """Ids of the models that some live worker has."""
-        return self._models
+        return frozenset(model for worker in self._workers for model in worker.models)
+
+    @property
+    def workers(self) -> tuple[WorkerRecord, ...]:
+        """The live workers, without those that take no more jobs."""
+        return self._workers
 
     def require_ready(self) -> None:
         """Raise NotReady, with the reason, unless both servers answered lately."""
@@ -80,6 +86,6 @@ class Surroundings:
         if not self._acquainted:
             self._first_contact()
             self._acquainted = True
-        workers = self._store.live_workers()
-        self._models = frozenset(model for worker in workers for model in worker.models)
+        live = self._store.live_workers()
+        self._workers = tuple(worker for worker in live if worker.state is not WorkerState.DRAINING)
         self._objects.check()

@@ -73,8 +73,24 @@ class JobAnswer(_Answer):
     links: LinksAnswer
 
 
+class HolderAnswer(_Answer):
+    """A live worker that holds a model warm, by what it measured.
+
+    `bytes` of weights; `max_rows`: the widest batch that it steps; `image_seconds`: one picture
+    with the model's defaults, alone.
+    """
+
+    bytes: int
+    max_rows: int
+    attention: str
+    image_seconds: float
+
+
 class ModelAnswer(_Answer):
-    """A configured model. `loaded`: some live worker holds it warm."""
+    """A configured model. `loaded`: some live worker holds it warm.
+
+    `controls`, `loras` and `embeddings` are the names that a request may use.
+    """
 
     id: str
     title: str
@@ -83,6 +99,10 @@ class ModelAnswer(_Answer):
     default: bool
     defaults: ModelDefaults
     limits: ModelLimits
+    controls: tuple[str, ...]
+    loras: tuple[str, ...]
+    embeddings: tuple[str, ...]
+    workers: tuple[HolderAnswer, ...]
 
 
 class InputAnswer(_Answer):

@@ -1,5 +1,7 @@
 """What can be asked for: models and samplers."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -7,28 +9,20 @@ from api.auth import CurrentCaller
 from api.examples import MODEL_RESPONSES, SAMPLER_RESPONSES
 from api.routes.answers import json_response
 from api.services import Context
-from api.wire import ListAnswer, ModelAnswer, SamplerAnswer
+from api.wire import HolderAnswer, ListAnswer, ModelAnswer, SamplerAnswer
+from shared.catalog import ModelEntry
 from shared.samplers import SAMPLERS, sampler_aliases
+from shared.store.workers import WorkerRecord
 
 router = APIRouter(prefix="/v1", tags=["catalog"])
 
 
 @router.get("/models", response_model=ListAnswer[ModelAnswer], responses=MODEL_RESPONSES)
 def list_models(_: CurrentCaller, context: Context) -> Response:
-    """List the models with their limits and defaults, and whether a worker holds them warm."""
-    loaded = context.surroundings.models
-    data = tuple(
-        ModelAnswer(
-            id=entry.id,
-            title=entry.title,
-            family=entry.family,
-            loaded=entry.id in loaded,
-            default=entry.id == context.catalog.default,
-            defaults=entry.defaults,
-            limits=entry.limits,
-        )
-        for entry in context.catalog.models
-    )
+    """List the models: their limits, defaults and names, and who holds them warm."""
+    workers = context.surroundings.workers
+    default = context.catalog.default
+    data = tuple(_model(entry, default, workers) for entry in context.catalog.models)
     return json_response(ListAnswer[ModelAnswer](data=data))
 
 
@@ -40,3 +34,28 @@ def list_samplers(_: CurrentCaller) -> Response:
         for sampler in SAMPLERS.values()
     )
     return json_response(ListAnswer[SamplerAnswer](data=data))
+
+
+def _model(entry: ModelEntry, default: str, workers: Sequence[WorkerRecord]) -> ModelAnswer:
+    holders = [worker.held[entry.id] for worker in workers if entry.id in worker.held]
+    return ModelAnswer(
+        id=entry.id,
+        title=entry.title,
+        family=entry.family,
+        loaded=any(entry.id in worker.models for worker in workers),
+        default=entry.id == default,
+        defaults=entry.defaults,
+        limits=entry.limits,
+        controls=tuple(control.type for control in entry.controls),
+        loras=tuple(lora.name for lora in entry.loras),
+        embeddings=tuple(embedding.name for embedding in entry.embeddings),
+        workers=tuple(
+            HolderAnswer(
+                bytes=held.bytes,
+                max_rows=held.max_rows,
+                attention=held.attention,
+                image_seconds=held.image_seconds,
+            )
+            for held in holders
+        ),
+    )

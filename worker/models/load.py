@@ -70,7 +70,7 @@ def load_model(
         autoencoder=Autoencoder(vae, vae_device),
         controls=controls,
         scheduler_config=scheduler_config,
-        weight_bytes=module_bytes([unet, vae, *text.modules]),
+        weight_bytes=module_bytes([unet, vae, *text.modules, *controls.values()]),
     )
 
 
