@@ -31,6 +31,8 @@ class Company:
         planes: [S, 1 + r, C, H, W], the samples' states; registers that one does not need are
             zero.
         beside: [rows, 1 + C, H, W], what the UNet sees beside the latents; None for most UNets.
+        guidance_embeddings: [rows, width], for a UNet that is told its guidance; None for most.
+        rescaled: the samples whose guided output loses some of its spread, and how much of it.
     """
 
     def __init__(self, samples: Sequence[Sample], device: Device, pixels_per_latent: int) -> None:
@@ -61,7 +63,13 @@ class Company:
             sizes = pooled.new_tensor([height, width, 0, 0, height, width])
             self.added = {"text_embeds": pooled, "time_ids": sizes.expand(self.rows, -1)}
         self._row_contexts = [*prompts, *negatives]
-        self.beside = self._stack_beside()
+        self.beside = self._stack([state.beside for state in self._states])
+        self.guidance_embeddings = self._stack([state.guidance_embedding for state in self._states])
+        self.rescaled = tuple(
+            (i, self._states[i].guidance_rescale)
+            for i in guided
+            if self._states[i].guidance_rescale
+        )
         keeps = any(state.original for state in self._states)
         self._kept_parts = KeptParts(self.samples, device) if keeps else None
         self._asks_for_control = any(state.controls for state in self._states)
@@ -129,9 +137,9 @@ class Company:
         ):
             state.planes = own[:count]
 
-    def _stack_beside(self) -> Tensor | None:
-        beside = [state.beside for state in self._states if state.beside is not None]
-        if not beside:
+    def _stack(self, tensors: Sequence[Tensor | None]) -> Tensor | None:
+        """[rows, ...], each row's sample's; all samples have one or none, by the UNet's kind."""
+        given = [tensor for tensor in tensors if tensor is not None]
+        if not given:
             return None
-        # All or none: it is the UNet that wants it.
-        return torch.stack(beside).index_select(0, self.sample_of_row)
+        return torch.stack(given).index_select(0, self.sample_of_row)

@@ -57,6 +57,9 @@ class Denoising:
         beside: [1 + C, H, W] in the model's precision: mask and masked picture, for a UNet that
             has inputs for them; None otherwise.
         controls: in the order of the request.
+        guidance_rescale: how much of the guided output's spread is taken back, 0 to 1.
+        guidance_embedding: [width] in the model's precision, for a UNet that is told its
+            guidance; None otherwise.
     """
 
     planes: Tensor
@@ -68,6 +71,8 @@ class Denoising:
     original: Original | None
     beside: Tensor | None
     controls: tuple[ControlPicture, ...]
+    guidance_rescale: float
+    guidance_embedding: Tensor | None
 
     def move(self, device: Device) -> None:
         """Bring the tensors to the device; those that `begin` made need no waiting."""
@@ -84,6 +89,8 @@ class Denoising:
             self.original.levels = moved(self.original.levels)
         if self.beside is not None:
             self.beside = moved(self.beside)
+        if self.guidance_embedding is not None:
+            self.guidance_embedding = moved(self.guidance_embedding)
         for control in self.controls:
             # The job's images share it: only the first one moves it.
             control.pixels = moved(control.pixels)
@@ -101,6 +108,8 @@ def begin(
     original: Original | None = None,
     beside: Tensor | None = None,
     controls: tuple[ControlPicture, ...] = (),
+    guidance_rescale: float = 0.0,
+    guidance_embedding: Tensor | None = None,
 ) -> Denoising:
     """The state before the first tick, its tensors still on the host.
 
@@ -120,4 +129,6 @@ def begin(
         original=original,
         beside=beside,
         controls=controls,
+        guidance_rescale=guidance_rescale,
+        guidance_embedding=guidance_embedding,
     )

@@ -17,6 +17,7 @@ from worker.models.conditioning import Conditioner
 from worker.models.control import ControlNets
 from worker.models.denoising import begin
 from worker.models.device import Device
+from worker.models.guidance import embed_guidance
 from worker.models.image import Autoencoder
 from worker.models.passes import Pass, first_pass, second_pass
 from worker.models.pictures import NO_PICTURES, Pictures
@@ -146,7 +147,10 @@ class ResidentModel:
         enlarged: Tensor | None = None,
     ) -> tuple[list[Sample], list[Note]]:
         table = self._table(request, of_pass)
-        wording = encode_wording(self.text, request)
+        # A UNet that is told its guidance needs no unconditional row.
+        embedding = self._guidance_embedding(request)
+        unguided = request.model_copy(update={"guidance_scale": 1.0})
+        wording = encode_wording(self.text, request if embedding is None else unguided)
         shape = self._latent_shape(of_pass)
         key = BatchKey(self.entry.id, shape, kind, _context_chunks(kind, wording))
         conditions = self._conditioner.read(
@@ -171,13 +175,15 @@ class ResidentModel:
                 original=beginning.original,
                 beside=beginning.beside,
                 controls=controls,
+                guidance_rescale=request.guidance_rescale,
+                guidance_embedding=embedding,
             )
             samples.append(
                 Sample(
                     job_id=job_id,
                     index=index,
                     key=key,
-                    rows=request.rows,
+                    rows=1 if wording.negative is None else 2,
                     ticks=table.ticks,
                     later_ticks=later_ticks,
                     priority=PRIORITIES.index(request.priority),
@@ -186,6 +192,12 @@ class ResidentModel:
                 )
             )
         return samples, list(wording.notes)
+
+    def _guidance_embedding(self, request: GenerationRequest) -> Tensor | None:
+        width: int | None = self._unet.config.time_cond_proj_dim
+        if width is None:
+            return None
+        return embed_guidance(request.guidance_scale, width).to(self._device.dtype)
 
     def _table(self, request: GenerationRequest, of_pass: Pass) -> SamplerTable:
         start = of_pass.start_tick(request.sampler)

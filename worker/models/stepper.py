@@ -15,7 +15,7 @@ from worker.models.denoising import Denoising
 from worker.models.device import Device, translated_device_errors
 from worker.models.ticks import begin_tick
 from worker.samplers.tables import COLUMNS, PLANES
-from worker.samplers.update import advance, guide
+from worker.samplers.update import advance, guide, rescale
 
 
 class DiffusionStepper:
@@ -66,12 +66,15 @@ class DiffusionStepper:
             timesteps,
             encoder_hidden_states=company.contexts,
             encoder_attention_mask=company.mask,
+            timestep_cond=company.guidance_embeddings,
             added_cond_kwargs=company.added,
             return_dict=False,
             **residuals,
         )[0].float()
         negative = output.index_select(0, company.negative_row)
         prediction = guide(output[:count], negative, guidance[:count])
+        for i, factor in company.rescaled:
+            prediction[i] = rescale(prediction[i], output[i], factor)
         planes = advance(company.planes, prediction, company.noise(), matrices)
 
         company.advance(planes)

@@ -20,6 +20,22 @@ def guide(conditional: Tensor, negative: Tensor, scales: Tensor) -> Tensor:
     return negative + scales.view(-1, 1, 1, 1) * (conditional - negative)
 
 
+def rescale(guided: Tensor, conditional: Tensor, factor: float) -> Tensor:
+    """Guidance rescale of one sample: the spread that guidance added, taken back in part.
+
+    Equation 16 of Lin et al. 2023, "Common Diffusion Noise Schedules and Sample Steps are
+    Flawed", as diffusers' `rescale_noise_cfg`. A sample at a time, since a standard deviation
+    over a batch may be summed in another order for another number of samples.
+
+    Args:
+        guided: [C, H, W], what `guide` gave.
+        conditional: [C, H, W], the model's output for the prompt.
+        factor: 0 to 1; samples with 0 need no call.
+    """
+    narrowed = guided * (conditional.std() / guided.std())
+    return factor * narrowed + (1 - factor) * guided
+
+
 def advance(planes: Tensor, prediction: Tensor, noise: Tensor | None, matrices: Tensor) -> Tensor:
     """One step of every sample.
 
