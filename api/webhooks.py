@@ -1,13 +1,12 @@
 """A submission's webhook: the key's default where the body names none, checked before it counts."""
 
+from api.body import ENDINGS
 from shared.errors import FieldError, InvalidRequest, OutboundRefused
 from shared.outbound.client import Outbound
-from shared.request import GenerationRequest, Webhook, WebhookEvent
+from shared.request import GenerationRequest, Webhook
 from shared.store.keyring import Caller
 from shared.store.values import WebhookRoute
 from shared.store.webhook_route import webhook_route
-
-ENDINGS = tuple(event for event in WebhookEvent if event is not WebhookEvent.STARTED)
 
 
 def with_default_webhook(request: GenerationRequest, caller: Caller) -> GenerationRequest:

@@ -75,8 +75,10 @@ def build(settings: Settings) -> Keeper:
     cleaner = Cleaner(store, ObjectStore(settings.storage), metrics)
     ticket_round = Periodic("tickets", TICKETS_SECONDS, tickets.sweep)
     signing = SigningSecrets(redis_pair.durable)
-    given = settings.webhooks.webhook_secret
-    signing.ensure(KEYLESS, given.get_secret_value() if given else None)
+    if settings.webhooks.webhook_secret is None:
+        signing.ensure(KEYLESS)
+    else:
+        signing.adopt(KEYLESS, settings.webhooks.webhook_secret.get_secret_value())
     webhooks = WebhookSender(
         DeliveryStore(redis_pair, settings.jobs),
         signing,

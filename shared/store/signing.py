@@ -17,13 +17,15 @@ class SigningSecrets:
         """`client` is the durable server's."""
         self._client = client
 
-    def ensure(self, owner: str, given: str | None = None) -> None:
-        """See to it that the owner has a secret: the given one, or else any."""
+    def ensure(self, owner: str) -> None:
+        """See to it that the owner has a secret."""
         with store_errors():
-            if given is None:
-                self._client.set(keys.signing(owner), new_secret(), nx=True)
-            else:
-                self._client.set(keys.signing(owner), given)
+            self._client.set(keys.signing(owner), new_secret(), nx=True)
+
+    def adopt(self, owner: str, secret: str) -> None:
+        """Sign with this secret from now on; another one that signed before signs along."""
+        if self.of(owner)[:1] != (secret,):
+            self._replace(owner, secret, ROTATION_SECONDS)
 
     def of(self, owner: str) -> tuple[str, ...]:
         """The secrets to sign with now, the newest first; none for an unknown owner."""
@@ -39,11 +41,15 @@ class SigningSecrets:
     def rotate(self, owner: str, overlap: float = ROTATION_SECONDS) -> str:
         """A new secret; the former one signs along for `overlap` seconds."""
         secret = new_secret()
+        self._replace(owner, secret, overlap)
+        return secret
+
+    def _replace(self, owner: str, secret: str, overlap: float) -> None:
         with store_errors():
             former = self._client.get(keys.signing(owner))
             pipeline = self._client.pipeline()
-            if former:
-                pipeline.set(keys.former_signing(owner), str(former), px=round(overlap * 1000))
+            if former is not None:
+                name = keys.former_signing(owner)
+                pipeline.set(name, str(former), px=round(overlap * 1000))
             pipeline.set(keys.signing(owner), secret)
             pipeline.execute()
-        return secret

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tessera.commands.console import fail
+from tessera.commands.store import DataDirOption, durable_store
 
 if TYPE_CHECKING:
     from shared.store.keyring import Keyring
@@ -17,36 +18,15 @@ DAY_SECONDS = 86_400
 
 keys = typer.Typer(no_args_is_help=True, help="Make, list and end API keys.")
 
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Data directory of a running `tessera up`; without one TESSERA_REDIS_URL says where."
-    ),
-]
-
 KeyIdArgument = Annotated[str, typer.Argument(help="The part between `tsk_` and the next `_`.")]
 
 
 @contextmanager
 def _keyring(data_dir: Path | None) -> Iterator["Keyring"]:
-    from shared.connections import connect
-    from shared.errors import TesseraError
-    from shared.settings import RedisSettings
     from shared.store.keyring import Keyring
-    from tessera.local.description import read_description
-    from tessera.local.errors import StackError
 
-    try:
-        settings = (
-            RedisSettings(redis_url=read_description(data_dir)["redis_url"])
-            if data_dir
-            else RedisSettings()
-        )
-        yield Keyring(connect(settings, name="tessera-keys").durable)
-    except StackError as error:
-        fail(error)
-    except TesseraError as error:
-        fail(error.detail)
+    with durable_store(data_dir) as client:
+        yield Keyring(client)
 
 
 @keys.command()
@@ -54,12 +34,15 @@ def create(
     tenant: Annotated[str, typer.Option(help="Whose key it is; tenants see only their own jobs.")],
     scopes: Annotated[str, typer.Option(help="Comma-separated.")] = "jobs",
     expires_days: Annotated[float | None, typer.Option(min=0, help="Default: never.")] = None,
+    webhook_url: Annotated[
+        str | None, typer.Option(help="Whom to call back when a job of this key ends.")
+    ] = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Make a key and print it, once: only its hash is kept."""
     seconds = None if expires_days is None else expires_days * DAY_SECONDS
     with _keyring(data_dir) as keyring:
-        _, key = keyring.create(tenant, scopes.split(","), seconds)
+        _, key = keyring.create(tenant, scopes.split(","), seconds, webhook_url=webhook_url)
         print(key)
 
 

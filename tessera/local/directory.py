@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.signature import new_secret
 from tessera.local.errors import StackError
 from tessera.local.ports import remembered_ports
 
@@ -29,6 +30,18 @@ class DataDirectory:
     def prometheus_targets(self) -> Path:
         """The `file_sd` file for Prometheus, beside the description."""
         return self.root / "prometheus-targets.json"
+
+    @property
+    def webhook_secret_file(self) -> Path:
+        """The secret that signs webhooks, made once, unless the caller has one of his own."""
+        return self.root / "webhook-secret"
+
+    def webhook_secret(self) -> str:
+        """That secret; nobody but the owner reads it."""
+        if not self.webhook_secret_file.exists():
+            self.webhook_secret_file.touch(mode=0o600)
+            self.webhook_secret_file.write_text(new_secret() + "\n")
+        return self.webhook_secret_file.read_text().strip()
 
     def log(self, name: str) -> Path:
         """Where the part of that name logs."""

@@ -1,10 +1,11 @@
 """What each of our processes is told: `TESSERA_*` for the local stack, the caller's own kept."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from tessera.local.ports import HOST
+from tessera.local.ports import HOST, SEAWEED_GRPC_OFFSET
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUCKET = "tessera"
@@ -36,6 +37,13 @@ class StackAddresses:
         """The object store."""
         return f"http://{HOST}:{self.seaweed['s3']}"
 
+    @property
+    def own_ports(self) -> set[int]:
+        """Every port of the stack."""
+        seaweed = set(self.seaweed.values())
+        grpc = {port + SEAWEED_GRPC_OFFSET for port in seaweed}
+        return {self.port, self.valkey, *seaweed, *grpc, *self.metrics.values()}
+
     def metrics_url(self, process: str) -> str:
         """The `/metrics` of one of PROCESSES."""
         return f"http://{HOST}:{self.metrics[process]}/metrics"
@@ -45,6 +53,7 @@ def process_environment(
     process: str,
     addresses: StackAddresses,
     credentials: tuple[str, str],
+    webhook_secret: str,
     inherited: Mapping[str, str],
 ) -> dict[str, str]:
     """The environment of one of PROCESSES.
@@ -57,6 +66,8 @@ def process_environment(
         "TESSERA_AUTH": "open",
         "TESSERA_GRACE_SECONDS": "5",
         "TESSERA_MODELS_FILE": str(REPOSITORY / "models" / "models.toml"),
+        "TESSERA_OUTBOUND_ALLOW": _loopback_without(addresses.own_ports),
+        "TESSERA_WEBHOOK_SECRET": webhook_secret,
         **inherited,
         "TESSERA_REDIS_URL": addresses.redis_url,
         "TESSERA_S3_ENDPOINT_URL": addresses.s3_url,
@@ -71,6 +82,16 @@ def process_environment(
     # The processes run in the data directory.
     environment["TESSERA_MODELS_FILE"] = str(Path(environment["TESSERA_MODELS_FILE"]).resolve())
     environment.pop("TESSERA_SCRATCH_URL", None)
+    if process != "keeper":
+        del environment["TESSERA_WEBHOOK_SECRET"]
     if process == "gateway":
         environment |= {"TESSERA_HOST": HOST, "TESSERA_PORT": str(addresses.port)}
     return environment
+
+
+def _loopback_without(own_ports: Collection[int]) -> str:
+    """Webhooks and links may go to this machine's other programs, never to the stack itself."""
+    walls = [0, *sorted(own_ports), 65_536]
+    gaps = [(low + 1, high - 1) for low, high in pairwise(walls) if high - low > 1]
+    ports = ",".join(f"{first}-{last}" for first, last in gaps)
+    return f"127.0.0.0/8:{ports} [::1/128]:{ports}"

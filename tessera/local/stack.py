@@ -93,10 +93,16 @@ class Stack:
         for record in store.live_workers():
             store.forget_worker(record.id)  # it was killed with the stack it belonged to
 
+        webhook_secret = self._directory.webhook_secret()
+        if "TESSERA_WEBHOOK_SECRET" not in self._inherited:
+            self._say(f"webhooks: signed with {self._directory.webhook_secret_file}")
+
         self._say("starting gateway, keeper and worker")
         for process in PROCESSES:
             log = self._directory.log(process)
-            environment = process_environment(process, self.addresses, credentials, self._inherited)
+            environment = process_environment(
+                process, self.addresses, credentials, webhook_secret, self._inherited
+            )
             command = [sys.executable, "-m", MODULES[process]]
             root = self._directory.root
             self._add(start_child(process, command, log, environment, directory=root))

@@ -44,7 +44,7 @@ class Scene:
         self.store = JobStore(redis_pair, JobSettings())
         self.deliveries = DeliveryStore(redis_pair, JobSettings())
         self.signing = SigningSecrets(redis_pair.durable)
-        self.signing.ensure("owner", SECRET)
+        self.signing.adopt("owner", SECRET)
         self.registry = CollectorRegistry()
         self.metrics = KeeperMetrics(self.registry)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import yaml
 
 from api.settings import GatewaySettings
+from keeper.settings import WebhookSettings
+from shared.outbound.settings import OutboundSettings
 from shared.settings import (
     JobSettings,
     LogSettings,
@@ -20,6 +22,8 @@ from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = (
+    OutboundSettings,
+    WebhookSettings,
     GatewaySettings,
     JobSettings,
     LogSettings,
@@ -62,7 +66,8 @@ def test_every_setting_of_the_compose_file_is_one_of_ours():
 def test_every_setting_of_the_local_stack_is_one_of_ours():
     addresses = StackAddresses(8080, 6379, {"s3": 8333}, dict.fromkeys(PROCESSES, 9100))
     for process in PROCESSES:
-        assert set(process_environment(process, addresses, ("key", "secret"), {})) <= KNOWN
+        told = process_environment(process, addresses, ("key", "secret"), "whsec_", {})
+        assert set(told) <= KNOWN
 
 
 def test_redis_keeps_every_write_and_never_evicts():
