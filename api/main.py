@@ -33,6 +33,7 @@ from shared.objects import ObjectStore
 from shared.outbound.client import Outbound
 from shared.queue import TicketQueue
 from shared.samplers import SAMPLERS
+from shared.storage_metrics import StorageMetrics
 from shared.store.deliveries import DeliveryStore
 from shared.store.events import EventLog
 from shared.store.job_store import JobStore
@@ -46,11 +47,11 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         ConfigurationError: the models' file is missing or wrong.
     """
-    metrics = GatewayMetrics()
     models = load_catalog(settings.models.models_file)
+    metrics = GatewayMetrics(models.ids)
     redis = connect(settings.redis, name="tessera-gateway")
     store = JobStore(redis, settings.jobs)
-    objects = ObjectStore(settings.storage)
+    objects = ObjectStore(settings.storage, StorageMetrics(metrics.registry).observe)
     queue = TicketQueue(settings.redis)
     tickets = TicketSender(queue, metrics)
     creator = JobCreator(store)
@@ -66,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     webhooks = WebhookRouter(outbound, settings.gateway.base_url)
     keeper = InputKeeper(store, objects)
     resolver = InputResolver(keeper, outbound)
-    surroundings = Surroundings(store, objects, first_contact)
+    surroundings = Surroundings(store, objects, first_contact, metrics.observe_dependencies)
     services = Services(
         catalog=models,
         store=store,

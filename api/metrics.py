@@ -1,16 +1,43 @@
 """What the gateway counts. The names are an interface: dashboards and alerts use them."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from collections.abc import Iterable
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from shared.errors import (
+    BodyTooLarge,
+    IdempotencyMismatch,
+    InvalidBody,
+    InvalidRequest,
+    QueueFull,
+    QuotaExceeded,
+    StorageUnavailable,
+    StoreUnavailable,
+)
+from shared.job import JobStatus
 from shared.metrics import new_registry
+from shared.request import PRIORITIES
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+DEPENDENCIES = {"redis": StoreUnavailable, "s3": StorageUnavailable}
+# The refusals that every installation meets; there are more, and each appears when it happens.
+REFUSALS = (
+    BodyTooLarge,
+    IdempotencyMismatch,
+    InvalidBody,
+    InvalidRequest,
+    QuotaExceeded,
+    QueueFull,
+    StorageUnavailable,
+    StoreUnavailable,
+)
 
 
 class GatewayMetrics:
     """The gateway's series on a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: Iterable[str] = ()) -> None:
+        """Series of `models` begin at zero, so that no panel is empty before the first job."""
         self.registry: CollectorRegistry = new_registry("gateway")
         self.jobs_submitted = Counter(
             "tessera_jobs_submitted_total",
@@ -22,6 +49,18 @@ class GatewayMetrics:
             "tessera_jobs_rejected_total",
             "Submissions refused, by the problem's code.",
             ["reason"],
+            registry=self.registry,
+        )
+        self.jobs_finished = Counter(
+            "tessera_jobs_finished_total",
+            "Jobs that this process brought to their end.",
+            ["model", "status"],
+            registry=self.registry,
+        )
+        self.dependency_up = Gauge(
+            "tessera_dependency_up",
+            "1 while the server answers this gateway.",
+            ["dependency"],
             registry=self.registry,
         )
         self.tickets_dropped = Counter(
@@ -42,3 +81,14 @@ class GatewayMetrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        for refusal in REFUSALS:
+            self.jobs_rejected.labels(refusal.code)
+        for model in models:
+            self.jobs_finished.labels(model, JobStatus.CANCELED)
+            for priority in PRIORITIES:
+                self.jobs_submitted.labels(model, priority)
+
+    def observe_dependencies(self, problem: Exception | None) -> None:
+        """Tell which server a check found missing, None where both answered."""
+        for name, missing in DEPENDENCIES.items():
+            self.dependency_up.labels(name).set(not isinstance(problem, missing))

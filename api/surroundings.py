@@ -23,11 +23,17 @@ class Surroundings:
     """The newest answers. `first_contact` is called before anything is asked, until it succeeds."""
 
     def __init__(
-        self, store: JobStore, objects: ObjectStore, first_contact: Callable[[], None]
+        self,
+        store: JobStore,
+        objects: ObjectStore,
+        first_contact: Callable[[], None],
+        observe: Callable[[NotReady | None], None],
     ) -> None:
+        """`observe` is told each check's outcome."""
         self._store = store
         self._objects = objects
         self._first_contact = first_contact
+        self._observe = observe
         self._acquainted = False
         self._workers: tuple[WorkerRecord, ...] = ()
         self._problem: NotReady | None = NotReady("the gateway is starting")
@@ -79,6 +85,7 @@ class Surroundings:
             problem = StorageUnavailable("the bucket does not exist")
         if (problem is None) != (self._problem is None):
             logger.warning("not ready: %s", problem.detail) if problem else logger.info("ready")
+        self._observe(problem)
         self._problem = problem
         self._checked_at = time.monotonic()
 

@@ -1,12 +1,17 @@
 """The keeper's metrics: what waits, which workers live, and what was tidied up."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from shared.job import JobStatus
 
 
 class KeeperMetrics:
     """One object a process. The gauges of the queue come from here alone."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, models: Iterable[str] = ()) -> None:
+        """Series of `models` begin at zero, so that no panel is empty before the first job."""
         lane = ["model", "priority"]
         self.queue_jobs = Gauge("tessera_queue_jobs", "Jobs that wait.", lane, registry=registry)
         self.queue_cost = Gauge(
@@ -56,3 +61,11 @@ class KeeperMetrics:
         self.webhook_pending = Gauge(
             "tessera_webhook_pending", "Webhooks that are not delivered yet.", registry=registry
         )
+        self.leases_reaped.labels("lease_expired")
+        for outcome in ("delivered", "retried", "failed", "disabled"):
+            self.webhook_deliveries.labels(outcome)
+        for reason in ("retention", "orphan"):
+            self.objects_deleted.labels(reason)
+        for model in models:
+            for status in (JobStatus.FAILED, JobStatus.EXPIRED):
+                self.jobs_finished.labels(model, status)

@@ -18,6 +18,7 @@ from shared.outbound.client import Outbound
 from shared.periodic import Periodic
 from shared.queue import TicketQueue, connect_rq
 from shared.rq_workers import bury_all_but
+from shared.storage_metrics import StorageMetrics
 from shared.store.deliveries import DeliveryStore
 from shared.store.job_store import JobStore
 from shared.store.server import check_servers
@@ -59,7 +60,7 @@ def build(settings: Settings) -> Keeper:
     """
     models = load_catalog(settings.models.models_file).ids
     registry = new_registry("keeper")
-    metrics = KeeperMetrics(registry)
+    metrics = KeeperMetrics(registry, models)
     redis_pair = connect(settings.redis, name="tessera-keeper")
     check_servers(redis_pair)
     store = JobStore(redis_pair, settings.jobs)
@@ -72,7 +73,9 @@ def build(settings: Settings) -> Keeper:
 
     leases = LeaseKeeper(store, metrics, on_requeued=lambda: ticket_round.wake())
     tickets = TicketKeeper(store, TicketQueue(settings.redis), models, metrics, leases.take_tickets)
-    cleaner = Cleaner(store, ObjectStore(settings.storage), metrics)
+    cleaner = Cleaner(
+        store, ObjectStore(settings.storage, StorageMetrics(registry).observe), metrics
+    )
     ticket_round = Periodic("tickets", TICKETS_SECONDS, tickets.sweep)
     signing = SigningSecrets(redis_pair.durable)
     if settings.webhooks.webhook_secret is None:

@@ -1,6 +1,7 @@
 """The object store: pictures in one S3 bucket, by key, and links to them."""
 
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,19 @@ if TYPE_CHECKING:
 DELETE_BATCH = 1000  # S3's own limit for one DeleteObjects call
 CHUNK_BYTES = 64 * 1024
 
+# Told of each call: its operation, its seconds, and whether S3 answered as it should.
+Observe = Callable[[str, float, bool], None]
+
+
+def _unobserved(operation: str, seconds: float, answered: bool) -> None:
+    """For whoever counts nothing."""
+
 
 class ObjectStore:
     """Puts, gets, links and deletes; safe to share between threads."""
 
-    def __init__(self, settings: StorageSettings) -> None:
+    def __init__(self, settings: StorageSettings, observe: Observe = _unobserved) -> None:
+        self._observe = observe
         self._bucket = settings.s3_bucket
         self._link_seconds = settings.s3_link_seconds
         self._client = _client(settings, settings.s3_endpoint_url)
@@ -40,26 +49,26 @@ class ObjectStore:
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store `data` whole, or raise StorageUnavailable."""
-        with _storage_errors():
+        with self._calling("put"):
             self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=data, ContentType=content_type
             )
 
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises NotFound or StorageUnavailable."""
-        with _storage_errors():
+        with self._calling("get"):
             return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     def stream(self, key: str) -> Iterator[bytes]:
         """The object's bytes in chunks; errors are raised before the first one."""
-        with _storage_errors():
+        with self._calling("get"):
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
         return body.iter_chunks(CHUNK_BYTES)
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
         try:
-            with _storage_errors():
+            with self._calling("head"):
                 self._client.head_object(Bucket=self._bucket, Key=key)
         except NotFound:
             return False
@@ -81,7 +90,7 @@ class ObjectStore:
 
     def list_keys(self, prefix: str) -> list[str]:
         """All keys under `prefix`."""
-        with _storage_errors():
+        with self._calling("list"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=prefix
             )
@@ -90,9 +99,9 @@ class ObjectStore:
     def delete_prefix(self, prefix: str, keep: Collection[str] = ()) -> int:
         """Delete everything under `prefix` but the keys in `keep`; the number deleted."""
         keys = [key for key in self.list_keys(prefix) if key not in keep]
-        with _storage_errors():
-            for start in range(0, len(keys), DELETE_BATCH):
-                batch = keys[start : start + DELETE_BATCH]
+        for start in range(0, len(keys), DELETE_BATCH):
+            batch = keys[start : start + DELETE_BATCH]
+            with self._calling("delete"):
                 self._client.delete_objects(
                     Bucket=self._bucket,
                     Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
@@ -101,8 +110,22 @@ class ObjectStore:
 
     def check(self) -> None:
         """Raise StorageUnavailable unless the bucket answers."""
-        with _storage_errors():
+        with self._calling("head"):
             self._client.head_bucket(Bucket=self._bucket)
+
+    @contextmanager
+    def _calling(self, operation: str) -> Iterator[None]:
+        """Time the call, and translate what fails."""
+        began = time.monotonic()
+        answered = True
+        try:
+            with _storage_errors():
+                yield
+        except StorageUnavailable:
+            answered = False
+            raise
+        finally:
+            self._observe(operation, time.monotonic() - began, answered)
 
 
 def _client(settings: StorageSettings, endpoint: str | None) -> "S3Client":

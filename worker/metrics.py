@@ -1,12 +1,20 @@
 """The worker's metrics: what the engine did, what became of jobs, where their time went."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import prometheus_client as prometheus
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from shared.errors import WorkerLost
+from shared.errors import (
+    GenerationInvalid,
+    InputGone,
+    InternalError,
+    ResourceExhausted,
+    StorageUnavailable,
+    WorkerLost,
+)
 from shared.job import JobStatus
 from worker.engine.engine import TickReport
 
@@ -15,6 +23,15 @@ TICK_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 STAGE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 JOB_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 ROW_BUCKETS = (1, 2, 4, 6, 8, 12, 16, 24, 32)
+STAGES = ("prepare", "denoise", "decode", "encode", "upload")
+FAILURES = (
+    GenerationInvalid,
+    InputGone,
+    InternalError,
+    ResourceExhausted,
+    StorageUnavailable,
+    WorkerLost,
+)
 
 
 @dataclass
@@ -24,6 +41,7 @@ class Inheritance:
     It has no metrics port of its own, so the living process tells.
     """
 
+    deaths: int = 0
     leases_reaped: int = 0
     jobs_lost: Counter[str] = field(default_factory=Counter)  # failed jobs by model
 
@@ -31,7 +49,8 @@ class Inheritance:
 class WorkerMetrics:
     """One object a process; every series is labelled from small closed sets only."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, models: Iterable[str] = ()) -> None:
+        """Series of `models` begin at zero, so that no panel is empty before the first job."""
         self.step_seconds = Histogram(
             "tessera_step_duration_seconds",
             "Device time of one tick, by the padded rows of its batch.",
@@ -43,6 +62,17 @@ class WorkerMetrics:
             "tessera_batch_rows",
             "UNet rows that shared a tick, padding not counted.",
             buckets=ROW_BUCKETS,
+            registry=registry,
+        )
+        self.batch_rows_limit = Gauge(
+            "tessera_batch_rows_limit",
+            "The widest batch of a model: its knee, measured at warm-up.",
+            ["model"],
+            registry=registry,
+        )
+        self.batch_groups = Gauge(
+            "tessera_batch_groups",
+            "Groups of samples that cannot share a tick and take turns.",
             registry=registry,
         )
         self.busy_ratio = Gauge(
@@ -111,18 +141,44 @@ class WorkerMetrics:
         )
         self.slots = Gauge("tessera_slots", "Jobs this worker can hold.", registry=registry)
         self.slots_used = Gauge("tessera_slots_used", "Jobs this worker holds.", registry=registry)
+        self.running_cost = Gauge(
+            "tessera_running_cost",
+            "Rows x steps x megapixels x images of the jobs this worker holds.",
+            registry=registry,
+        )
+        self.deaths = prometheus.Counter(
+            "tessera_worker_deaths",
+            "GPU processes that died under this supervisor and were started again.",
+            registry=registry,
+        )
         self.busy_seconds = 0.0
+        self._begin_at_zero(models)
 
     def observe_tick(self, report: TickReport) -> None:
         """Count one tick; called on the engine's thread."""
         self.step_seconds.labels(report.model, report.padded_rows).observe(report.seconds)
         self.batch_rows.observe(report.rows)
+        self.batch_groups.set(report.groups)
         self.image_steps.inc(report.samples)
         self.busy_seconds += report.seconds
 
     def inherit(self, inheritance: Inheritance) -> None:
         """Count what the supervisor has counted so far."""
+        self.deaths.inc(inheritance.deaths)
         self.leases_reaped.labels("worker_died").inc(inheritance.leases_reaped)
         for model, jobs in inheritance.jobs_lost.items():
             self.jobs_finished.labels(model, JobStatus.FAILED).inc(jobs)
             self.job_errors.labels(WorkerLost.code).inc(jobs)
+
+    def _begin_at_zero(self, models: Iterable[str]) -> None:
+        for stage in STAGES:
+            self.stage_seconds.labels(stage)
+        for failure in FAILURES:
+            self.job_errors.labels(failure.code)
+        self.leases_reaped.labels("worker_died")
+        for model in models:
+            self.model_loaded.labels(model)
+            self.model_bytes.labels(model)
+            self.model_evictions.labels(model)
+            for status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+                self.jobs_finished.labels(model, status)

@@ -1,13 +1,13 @@
 """The pulse: threads that keep leases and the worker's record alive, and send progress."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shared.job import Progress
 from shared.periodic import Periodic
 from shared.store.job_store import JobStore
 from shared.store.workers import WorkerRecord
-from worker.attempts import Attempts, Ending
+from worker.attempts import Attempt, Attempts, Ending
 from worker.metrics import WorkerMetrics
 
 PROGRESS_SECONDS = 0.5
@@ -58,7 +58,7 @@ class Pulse:
             self._attempts.end(attempt_id, Ending.LOST)
         if not beat.announced:
             self._store.announce_worker(worker)
-        self._measure(len(attempts))
+        self._measure(attempts)
 
     def send_progress(self) -> None:
         """Tell how far jobs are, those that have moved since the last time."""
@@ -76,8 +76,9 @@ class Pulse:
             self._store.report_progress(moved)
         self._sent = current
 
-    def _measure(self, slots_used: int) -> None:
+    def _measure(self, attempts: Sequence[Attempt]) -> None:
         then, busy_then = self._measured
         self._measured = now, busy = time.monotonic(), self._metrics.busy_seconds
         self._metrics.busy_ratio.set(min((busy - busy_then) / (now - then), 1.0))
-        self._metrics.slots_used.set(slots_used)
+        self._metrics.slots_used.set(len(attempts))
+        self._metrics.running_cost.set(sum(attempt.job.request.cost for attempt in attempts))

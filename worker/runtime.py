@@ -10,12 +10,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import torch
+
 from shared.catalog import Catalog, ModelEntry, load_catalog
 from shared.connections import connect
 from shared.errors import ConfigurationError, StoreUnavailable
 from shared.metrics import MetricsServer, new_registry, serve_metrics
 from shared.objects import ObjectStore
 from shared.queue import TicketQueue, connect_rq
+from shared.storage_metrics import StorageMetrics
 from shared.store.job_store import JobStore
 from shared.store.server import check_servers
 from shared.store.workers import WorkerRecord, WorkerState
@@ -26,6 +29,7 @@ from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine
 from worker.engine.stepper import Stepper
 from worker.flight_record import FlightRecord
+from worker.gpu_metrics import watch_gpu
 from worker.metrics import Inheritance, WorkerMetrics
 from worker.models.device import Attention, DeviceSettings, Precision
 from worker.pulse import Pulse
@@ -167,7 +171,8 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         StoreUnavailable: Redis does not answer.
     """
     registry = new_registry("worker")
-    metrics = WorkerMetrics(registry)
+    catalog = load_catalog(settings.models.models_file)
+    metrics = WorkerMetrics(registry, catalog.ids)
     metrics.inherit(past)
     metrics.slots.set(settings.worker.slots)
     metrics_server = serve_metrics(settings.metrics, registry)
@@ -183,7 +188,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     )
     steppers: dict[str, Stepper] = {}
     shelf = Shelf(
-        hosted_models(load_catalog(settings.models.models_file), settings.worker.worker_models),
+        hosted_models(catalog, settings.worker.worker_models),
         device,
         settings.worker.model_memory_gib * 2**30,
         steppers,
@@ -191,6 +196,8 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         metrics,
     )
     shelf.fill()
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        watch_gpu(registry)
     batcher = Batcher(lambda model: steppers[model].max_rows)
     engine = Engine(batcher, steppers, metrics.observe_tick)
 
@@ -201,7 +208,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     identity = WorkerIdentity(worker_id, shelf)
     shop = Workshop(
         store=store,
-        objects=ObjectStore(settings.storage),
+        objects=ObjectStore(settings.storage, StorageMetrics(registry).observe),
         tickets=TicketQueue(settings.redis),
         engine=engine,
         compressors=compressors,

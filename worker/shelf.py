@@ -151,6 +151,7 @@ class Shelf:
         self._metrics.model_load_seconds.labels(model_id).inc(time.monotonic() - began)
         self._metrics.model_loaded.labels(model_id).set(1)
         self._metrics.model_bytes.labels(model_id).set(model.weight_bytes)
+        self._metrics.batch_rows_limit.labels(model_id).set(found.max_rows)
         self.places[model_id] = Place(_describe(model, found), time.monotonic())
         self.loading = tuple(other for other in self.loading if other != model_id)
         self.claimable.add(model_id)

@@ -55,6 +55,7 @@ class Supervisor:
             status = self._watch(self._fork(worker_id, record))
             if status in (runtime.DRAINED, gpu_process.MISCONFIGURED):
                 return status
+            self._past.deaths += 1
             log.error("the GPU process died", extra={"status": status, "worker": worker_id})
             self._tidy_up(worker_id, record)
             if self._stop_requested_within(self._next_pause(time.monotonic() - began)):

@@ -16,7 +16,7 @@ from api.services import Context, Services
 from api.wire import JobAnswer, ListAnswer
 from shared.errors import InvalidRequest, NotFound, StorageUnavailable
 from shared.ids import job_prefix
-from shared.job import JobStatus
+from shared.job import Job, JobStatus
 
 MAX_PAGE = 100
 
@@ -58,7 +58,7 @@ def _cancel_all(context: Services, tenant: str, body: CancelBody) -> Response:
     for job_id in dict.fromkeys(body.ids):
         job = context.store.get(job_id) if is_job_id(job_id) else None
         if job is not None and job.tenant == tenant:
-            jobs.append(context.store.cancel(job_id) or job)
+            jobs.append(_cancel(context, job) or job)
     return json_response(ListAnswer[JobAnswer](data=tuple(map(context.render.job, jobs))))
 
 
@@ -74,11 +74,17 @@ def get_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
 @router.post("/{job_id}/cancel", response_model=JobAnswer, responses=CANCEL_RESPONSES)
 def cancel_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
     """Cancel a job. A job that has ended is returned unchanged."""
-    own_job(context, caller.tenant, job_id)
-    job = context.store.cancel(job_id)
+    job = _cancel(context, own_job(context, caller.tenant, job_id))
     if job is None:
         raise NotFound("no such job")
     return json_response(context.render.job(job))
+
+
+def _cancel(context: Services, before: Job) -> Job | None:
+    job = context.store.cancel(before.id)
+    if job is not None and job.status is JobStatus.CANCELED and not before.status.terminal:
+        context.metrics.jobs_finished.labels(job.request.model, job.status).inc()
+    return job
 
 
 @router.delete("/{job_id}", status_code=204, responses=PROBLEMS)

@@ -36,6 +36,11 @@ class Batcher:
     def __len__(self) -> int:
         return sum(len(group.samples) for group in self._groups.values())
 
+    @property
+    def groups(self) -> int:
+        """How many groups take turns."""
+        return len(self._groups)
+
     def add(self, sample: Sample) -> None:
         """Let the sample take part from the next tick on."""
         group = self._groups.get(sample.key)

@@ -28,6 +28,7 @@ class TickReport:
     padded_rows: int
     samples: int
     seconds: float
+    groups: int  # that take turns after this tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,7 @@ class Engine:
                 padded_rows=outcome.padded_rows,
                 samples=len(launched.samples),
                 seconds=outcome.seconds,
+                groups=self._batcher.groups,
             )
         )
 

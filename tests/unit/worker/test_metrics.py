@@ -33,7 +33,9 @@ def test_every_name_is_there():
 def test_a_tick_is_counted():
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
-    metrics.observe_tick(TickReport("tiny", rows=5, padded_rows=6, samples=3, seconds=0.25))
+    metrics.observe_tick(
+        TickReport("tiny", rows=5, padded_rows=6, samples=3, seconds=0.25, groups=2)
+    )
     labels = {"model": "tiny", "rows": "6"}
     assert registry.get_sample_value("tessera_step_duration_seconds_sum", labels) == 0.25
     assert registry.get_sample_value("tessera_batch_rows_sum") == 5

@@ -1,0 +1,1 @@
+"""What operators run: checks and generators of the files beside them."""
