@@ -19,7 +19,7 @@ from tessera.local.servers import (
 )
 from tessera.local.servers import storage_settings as storage_settings_of
 
-FOLDERS = ("unit", "integration", "e2e", "faults", "gpu")
+FOLDERS = ("unit", "integration", "e2e", "faults", "gpu", "slow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

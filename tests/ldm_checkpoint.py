@@ -47,13 +47,15 @@ OPEN_CLIP = {
 
 
 def write_checkpoint(file: Path, pipeline: Any) -> Path:
-    """Write a diffusers pipeline's parts into `file`: SD 1.x with CLIP, SDXL with both."""
+    """Write a pipeline's parts into `file`: SD 1.x with CLIP, 2.x with OpenCLIP, or XL."""
     weights = {
         **_prefixed("model.diffusion_model.", unet_weights(pipeline.unet)),
         **_prefixed("first_stage_model.", vae_weights(pipeline.vae)),
     }
     clip = _wrapped(pipeline.text_encoder.state_dict())
-    if getattr(pipeline, "text_encoder_2", None) is None:
+    if pipeline.text_encoder.config.hidden_act == "gelu":
+        weights |= _prefixed("cond_stage_model.model.", open_clip_weights(clip))
+    elif getattr(pipeline, "text_encoder_2", None) is None:
         weights |= _prefixed("cond_stage_model.transformer.", clip)
     else:
         weights |= _prefixed("conditioner.embedders.0.transformer.", clip)

@@ -9,6 +9,8 @@ from transformers import CLIPTextModel
 from shared.catalog import Family, ModelEntry, Source
 from shared.errors import ConfigurationError
 from tests.ldm_checkpoint import vae_weights, write_checkpoint
+from tests.tiny_request import tiny_request
+from worker.engine.sample import Kind
 from worker.models.checkpoint import ARCHITECTURES, Checkpoint, _architecture
 from worker.models.device import Device, DeviceSettings
 from worker.models.folder import ModelFolder
@@ -111,3 +113,23 @@ def test_the_shipped_tokenizers_know_clips_words(name):
 
     assert ids == [49406, 320, 1125, 539, 320, 2368, 49407]
     assert tokenizer.pad_token == ("!" if name == "sd2" else "<|endoftext|>")
+
+
+def test_a_file_that_was_altered(file, tiny_path):
+    entry = ModelEntry(id="single", family="sd", path=file, config=tiny_path, sha256="0" * 64)
+
+    with pytest.raises(ConfigurationError, match="is not what its `sha256` says"):
+        load_model(entry, DeviceSettings(device="cpu"))
+
+
+def test_the_entry_says_what_the_model_predicts(tiny_path):
+    entries = [
+        ModelEntry(id="v", family="sd", path=tiny_path, prediction=prediction)
+        for prediction in ("epsilon", "v_prediction")
+    ]
+    models = [load_model(entry, DeviceSettings(device="cpu")) for entry in entries]
+    samples = [model.prepare("job", tiny_request(), 0, Kind.ORDINARY)[0][0] for model in models]
+    for model in models:
+        model.close()
+
+    assert not torch.equal(samples[0].state.lines, samples[1].state.lines)
