@@ -23,6 +23,7 @@ from worker.compressors import Compressors
 from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine
 from worker.engine.sample import BatchKey, Kind, Sample
+from worker.models.adapters import Adapters
 from worker.models.denoising import begin
 from worker.models.device import DeviceSettings, resolve_device
 from worker.models.stepper import DiffusionStepper
@@ -77,7 +78,7 @@ def make_samples(count: int, unet: TimedUNet) -> list[Sample]:
 
 def tick_microseconds(count: int, unet: TimedUNet) -> tuple[float, float]:
     """One round through a fresh engine: (overhead, time in the UNet), each a tick."""
-    stepper = DiffusionStepper(unet, {}, CPU, pixels_per_latent=8)
+    stepper = DiffusionStepper(unet, {}, Adapters(unet, CPU), CPU, pixels_per_latent=8)
     engine = Engine(Batcher(lambda _: stepper.max_rows), {"bench": stepper}, lambda report: None)
     samples = make_samples(count, unet)
     engine.submit(samples)

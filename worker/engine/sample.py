@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+# LoRAs by name with their scales, sorted; none of scale 0.
+LoraSet = tuple[tuple[str, float], ...]
+
 
 class SampleCanceled(Exception):
     """The job was cancelled before its sample was finished."""
@@ -35,6 +38,7 @@ class BatchKey:
     latent_shape: tuple[int, ...]
     kind: Kind
     context_chunks: tuple[int, ...] = ()
+    loras: LoraSet = ()
 
 
 @dataclass(eq=False, slots=True)

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from worker.engine.sample import LoraSet
+from worker.models.adapters import Adapters
 from worker.models.chunks import Chunk, Chunker
 from worker.models.device import Device
 
@@ -20,6 +22,7 @@ class ClipTower:
         Otherwise it takes the last layer, or an earlier one, after the final norm.
         """
         self.chunker = Chunker(tokenizer)
+        self.adapters = Adapters(model, device)
         self.model: Any = model
         self._device = device
         self._penultimate = penultimate
@@ -29,12 +32,13 @@ class ClipTower:
         """How many of its last layers can be skipped."""
         return int(self.model.config.num_hidden_layers) - self._penultimate
 
-    def encode(self, chunk: Chunk, clip_skip: int) -> tuple[Tensor, Tensor | None]:
+    def encode(self, chunk: Chunk, clip_skip: int, loras: LoraSet) -> tuple[Tensor, Tensor | None]:
         """The chunk's states, [L, D], and its pooled vector, [P], where the model has one.
 
         Weights multiply the states; then the chunk's mean is brought back to what it was, as
         AUTOMATIC1111 does. The pooled vector is not weighted.
         """
+        self.adapters.switch(loras)
         # Each chunk runs alone: in a batch its bits would depend on the company.
         ids = torch.tensor([chunk.ids], device=self._device.place)
         output = self.model(ids, output_hidden_states=True)

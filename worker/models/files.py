@@ -53,6 +53,13 @@ def locate_weights(source: Source) -> Path:
     return path
 
 
+def locate_file(source: Source) -> Path:
+    """One `.safetensors` file, compared with its hash. Raises ConfigurationError."""
+    path = locate_weights(source)
+    check_hashes(source, path)
+    return weight_files(path)[0] if path.is_dir() else path
+
+
 def check_file(path: Path) -> None:
     """Raises ConfigurationError unless it is a file of safetensors by its name."""
     if path.suffix.lower() in PICKLES:

@@ -17,6 +17,7 @@ from worker.models.device import Device, DeviceSettings, resolve_device
 from worker.models.files import WEIGHTS, check_hashes, locate_model, locate_weights
 from worker.models.folder import weight_files
 from worker.models.image import Autoencoder
+from worker.models.lora import load_loras
 from worker.models.parts import ModelParts, open_parts
 from worker.models.resident import ResidentModel
 from worker.models.text import load_text
@@ -43,6 +44,7 @@ def load_model(
         vae = _load_vae(entry, parts, vae_device)
         text = load_text(parts, entry.family, device)
         controls = load_controls(entry, unet, device)
+        loras = load_loras(entry.loras, unet, text, device)
         scheduler_config = parts.scheduler_config
     except (
         OSError,
@@ -69,8 +71,9 @@ def load_model(
         text=text,
         autoencoder=Autoencoder(vae, vae_device),
         controls=controls,
+        loras=loras,
         scheduler_config=scheduler_config,
-        weight_bytes=module_bytes([unet, vae, *text.modules, *controls.values()]),
+        weight_bytes=module_bytes([unet, vae, *text.modules, *controls.values()]) + loras.bytes,
     )
 
 
@@ -85,7 +88,7 @@ def estimate_bytes(entry: ModelEntry, settings: DeviceSettings) -> int:
         files = [file for part in parts for file in weight_files(path / part)]
     else:
         files = [path]
-    for source in (*entry.controls, *((entry.vae,) if entry.vae else ())):
+    for source in (*entry.controls, *entry.loras, *((entry.vae,) if entry.vae else ())):
         found = locate_weights(source)
         files += weight_files(found) if found.is_dir() else [found]
     try:

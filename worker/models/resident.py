@@ -19,6 +19,7 @@ from worker.models.denoising import begin
 from worker.models.device import Device
 from worker.models.guidance import embed_guidance
 from worker.models.image import Autoencoder
+from worker.models.lora import Loras, lora_set
 from worker.models.passes import Pass, first_pass, second_pass
 from worker.models.pictures import NO_PICTURES, Pictures
 from worker.models.stepper import DiffusionStepper
@@ -43,13 +44,17 @@ class ResidentModel:
         text: TextEncoder,
         autoencoder: Autoencoder,
         controls: ControlNets,
+        loras: Loras,
         scheduler_config: Mapping[str, Any],
         weight_bytes: int,
     ) -> None:
         self.entry = entry
         self.weight_bytes = weight_bytes
-        self.stepper = DiffusionStepper(unet, controls, device, autoencoder.scale_factor)
+        self.stepper = DiffusionStepper(
+            unet, controls, loras.unet, device, autoencoder.scale_factor
+        )
         self.text = text
+        self._loras = loras
         self._autoencoder = autoencoder
         self._conditioner = Conditioner(autoencoder, unet.config.in_channels, device)
         self._unet = unet
@@ -147,12 +152,13 @@ class ResidentModel:
         enlarged: Tensor | None = None,
     ) -> tuple[list[Sample], list[Note]]:
         table = self._table(request, of_pass)
+        loras = lora_set(request.loras)
         # A UNet that is told its guidance needs no unconditional row.
         embedding = self._guidance_embedding(request)
         unguided = request.model_copy(update={"guidance_scale": 1.0})
-        wording = encode_wording(self.text, request if embedding is None else unguided)
+        wording = encode_wording(self.text, request if embedding is None else unguided, loras)
         shape = self._latent_shape(of_pass)
-        key = BatchKey(self.entry.id, shape, kind, _context_chunks(kind, wording))
+        key = BatchKey(self.entry.id, shape, kind, _context_chunks(kind, wording), loras)
         conditions = self._conditioner.read(
             pictures, of_pass.width, of_pass.height, of_pass.strength
         )
@@ -191,7 +197,7 @@ class ResidentModel:
                     state=state,
                 )
             )
-        return samples, list(wording.notes)
+        return samples, [*wording.notes, *self._loras.notes(loras)]
 
     def _guidance_embedding(self, request: GenerationRequest) -> Tensor | None:
         width: int | None = self._unet.config.time_cond_proj_dim

@@ -9,6 +9,7 @@ from torch import Tensor
 from worker.engine.rows import ROW_BUCKETS
 from worker.engine.sample import Sample
 from worker.engine.stepper import Tick
+from worker.models.adapters import Adapters
 from worker.models.company import Company
 from worker.models.control import ControlNets
 from worker.models.denoising import Denoising
@@ -22,11 +23,17 @@ class DiffusionStepper:
     """A UNet of the Stable Diffusion kind. Driven by one thread at a time."""
 
     def __init__(
-        self, unet: Any, controls: ControlNets, device: Device, pixels_per_latent: int
+        self,
+        unet: Any,
+        controls: ControlNets,
+        adapters: Adapters,
+        device: Device,
+        pixels_per_latent: int,
     ) -> None:
-        """`controls` are the ControlNets by their type."""
+        """`controls` are the ControlNets by their type, `adapters` the UNet's LoRAs."""
         self._unet = unet
         self._controls = controls
+        self._adapters = adapters
         self._device = device
         self._pixels_per_latent = pixels_per_latent
         self._company: Company | None = None
@@ -61,6 +68,7 @@ class DiffusionStepper:
         seen = (latents * scales.view(-1, 1, 1, 1)).to(self._device.dtype)
         control = company.control_batch(self._controls)
         residuals = control.residuals(seen, timesteps, company.added) if control else {}
+        self._adapters.switch(samples[0].key.loras)
         output = self._unet(
             seen if company.beside is None else torch.cat([seen, company.beside], dim=1),
             timesteps,

@@ -8,6 +8,7 @@ from cachetools import LRUCache, cached
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from shared.catalog import Family
+from worker.engine.sample import LoraSet
 from worker.models.clip import ClipTower
 from worker.models.context import Context, padded_context
 from worker.models.device import Device, DeviceThread
@@ -49,30 +50,32 @@ class TextEncoder:
         """The largest `clip_skip` there is."""
         return min(tower.most_skipped for tower in self.towers)
 
-    def encode(self, prompt: Prompt, clip_skip: int = 0) -> Context:
+    def encode(self, prompt: Prompt, clip_skip: int = 0, loras: LoraSet = ()) -> Context:
         """The prompt's context, with so many of the towers' last layers skipped.
 
         From any thread but the device's own. `observe` is told whether it was there already.
         """
-        return self._thread.call(self._look_up, prompt, clip_skip)
+        # LoRAs without a part here are not part of the cache's key.
+        own = {lora for tower in self.towers for lora in tower.adapters.known(loras)}
+        return self._thread.call(self._look_up, prompt, clip_skip, tuple(sorted(own)))
 
     def close(self) -> None:
         """End the thread."""
         self._thread.close()
 
-    def _look_up(self, prompt: Prompt, clip_skip: int) -> Context:
+    def _look_up(self, prompt: Prompt, clip_skip: int, loras: LoraSet) -> Context:
         hits = self._encode_cached.cache_info().hits
-        context: Context = self._encode_cached(prompt, clip_skip)
+        context: Context = self._encode_cached(prompt, clip_skip, loras)
         self.observe(self._encode_cached.cache_info().hits > hits)
         return context
 
-    def _encode(self, prompt: Prompt, clip_skip: int) -> Context:
+    def _encode(self, prompt: Prompt, clip_skip: int, loras: LoraSet) -> Context:
         cuts = [tower.chunker.cut(prompt) for tower in self.towers]
         states = []
         pooled = None
         for chunks in zip(*(cut.chunks for cut in cuts), strict=True):
             encoded = [
-                tower.encode(chunk, clip_skip)
+                tower.encode(chunk, clip_skip, loras)
                 for tower, chunk in zip(self.towers, chunks, strict=True)
             ]
             states.append(torch.cat([of_tower for of_tower, _ in encoded], dim=1))

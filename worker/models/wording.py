@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shared.request import GenerationRequest
+from worker.engine.sample import LoraSet
 from worker.models.context import Context
 from worker.models.prompt import parse_prompt
 from worker.models.text import TextEncoder
@@ -25,7 +26,7 @@ class Wording:
         return self.context.chunks, self.negative.chunks if self.negative else 0
 
 
-def encode_wording(text: TextEncoder, request: GenerationRequest) -> Wording:
+def encode_wording(text: TextEncoder, request: GenerationRequest, loras: LoraSet = ()) -> Wording:
     """Encode what the request says; waits for the text thread."""
     clip_skip = min(request.clip_skip, text.most_skipped)
     notes: list[Note] = []
@@ -33,20 +34,23 @@ def encode_wording(text: TextEncoder, request: GenerationRequest) -> Wording:
         detail = f"clip_skip is {clip_skip}: the model's text encoder has no more layers to skip"
         notes.append(("clip_skip_limited", detail))
 
-    context, about = _encode(text, "prompt", request.prompt, clip_skip)
+    context, about = _encode(text, "prompt", request.prompt, clip_skip, loras)
     notes += about
     negative = None
     if request.rows == 2:
-        negative, about = _encode(text, "negative prompt", request.negative_prompt, clip_skip)
+        words = request.negative_prompt
+        negative, about = _encode(text, "negative prompt", words, clip_skip, loras)
         notes += about
         if text.zeros_for_empty and not request.negative_prompt.strip():
             negative = negative.zeros()
     return Wording(context, negative, tuple(notes))
 
 
-def _encode(text: TextEncoder, name: str, words: str, clip_skip: int) -> tuple[Context, list[Note]]:
+def _encode(
+    text: TextEncoder, name: str, words: str, clip_skip: int, loras: LoraSet
+) -> tuple[Context, list[Note]]:
     prompt = parse_prompt(words)
-    context = text.encode(prompt, clip_skip)
+    context = text.encode(prompt, clip_skip, loras)
     notes: list[Note] = []
     if prompt.unbalanced:
         detail = f"the {name} has {prompt.unbalanced} brackets without a partner; they are text"
