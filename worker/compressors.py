@@ -4,6 +4,7 @@ Compression lets go of the interpreter's lock and takes it again many times a pi
 has it, but no core, holds up the engine for milliseconds, and the lower its priority, the longer.
 """
 
+import functools
 import logging
 import multiprocessing
 import os
@@ -25,10 +26,14 @@ STEP_BACK = 10  # niceness: the device threads come first where both want a core
 
 
 class Compressors:
-    """A pool of `count` processes, which start while their maker goes on with other things."""
+    """A pool of `count` processes, which start while their maker goes on with other things.
 
-    def __init__(self, count: int) -> None:
+    `marked`: their files say that a machine made the picture.
+    """
+
+    def __init__(self, count: int, *, marked: bool = True) -> None:
         self._count = count
+        self._encode = functools.partial(encode_picture, marked=marked)
         self._pool = self._start()
         self._replacing = threading.Lock()
 
@@ -38,11 +43,11 @@ class Compressors:
         """As `encode_picture`, which it waits for in another process. From any thread."""
         pool = self._pool
         try:
-            return pool.submit(encode_picture, pixels, request, index).result()
+            return pool.submit(self._encode, pixels, request, index).result()
         except BrokenProcessPool:
             # Somebody ended one of them, the system perhaps, for its memory.
             self._replace(pool)
-            return encode_picture(pixels, request, index)
+            return self._encode(pixels, request, index)
 
     def close(self) -> None:
         """End the processes after what they have begun."""

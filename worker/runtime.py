@@ -179,7 +179,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     redis_pair = connect(settings.redis, name=worker_id)
     check_servers(redis_pair)
     store = JobStore(redis_pair, settings.jobs)
-    compressors = Compressors(settings.worker.compressors)
+    compressors = Compressors(settings.worker.compressors, marked=settings.worker.mark_generated)
 
     device = DeviceSettings(
         device=settings.worker.device,

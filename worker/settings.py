@@ -33,6 +33,8 @@ class WorkerSettings(TesseraSettings):
     storage_patience_seconds: float = Field(default=60.0, gt=0)
     # Processes that compress pictures.
     compressors: int = Field(default=2, ge=1, le=64)
+    # Whether finished files say, in XMP, that a machine made the picture.
+    mark_generated: bool = True
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
     attention: Literal["auto", "xformers", "sdpa"] = "auto"

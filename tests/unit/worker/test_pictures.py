@@ -3,12 +3,13 @@
 import hashlib
 import io
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from shared.request import Output, OutputFormat
+from shared.request import InputRef, Output, OutputFormat
 from tests.tiny_request import tiny_request
 from worker.pictures import encode_picture
 
@@ -62,7 +63,7 @@ def test_a_png_says_how_it_was_made(pixels, prompt):
     assert "metadata" not in facts["request"]
 
 
-@pytest.mark.parametrize("form", [OutputFormat.JPEG, OutputFormat.WEBP])
+@pytest.mark.parametrize("form", [OutputFormat.JPEG, OutputFormat.WEBP, OutputFormat.AVIF])
 def test_other_formats_carry_the_same_text(pixels, form):
     smooth = np.broadcast_to(np.arange(40, dtype=np.uint8)[None, :, None], pixels.shape)
     prompt = "一个女孩 🍎" * 500
@@ -86,3 +87,35 @@ def test_the_smallest_pictures(shape):
 
     with Image.open(io.BytesIO(picture.data)) as image:
         assert np.array_equal(np.asarray(image), pixels)
+
+
+def xmp_of(data: bytes) -> str:
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        packet = image.info.get("xmp", b"")
+    return packet.decode() if isinstance(packet, bytes) else packet
+
+
+@pytest.mark.parametrize("form", list(OutputFormat))
+def test_every_format_says_that_a_machine_made_it(pixels, form):
+    output = Output(format=form)
+    sent = InputRef(id="in_0", width=40, height=24)
+    for request, term in (
+        (make_request(output=output), "trainedAlgorithmicMedia"),
+        (make_request(output=output, image=sent), "compositeWithTrainedAlgorithmicMedia"),
+    ):
+        packet = xmp_of(encode_picture(pixels, request, 0).data)
+        root = ElementTree.fromstring(packet)  # the declarations around it are comments to XML
+        (description,) = root.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description")
+        source = description.get("{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType")
+        assert source == f"http://cv.iptc.org/newscodes/digitalsourcetype/{term}"
+        assert xmp_of(encode_picture(pixels, request, 0, marked=False).data) == ""
+
+
+def test_quality_changes_the_size(pixels):
+    for form in (OutputFormat.JPEG, OutputFormat.WEBP, OutputFormat.AVIF):
+        low, high = (
+            len(encode_picture(pixels, make_request(output=Output(format=form, quality=q)), 0).data)
+            for q in (10, 95)
+        )
+        assert low < high
