@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.body import CancelBody, JobBody
-from api.problems import MEDIA_TYPE, Problem
+from api.problems import MEDIA_TYPE
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -191,8 +191,9 @@ def _list(item: dict[str, Any], following: str | None = None) -> dict[str, Any]:
 PROBLEMS: Responses = {
     "default": {
         "description": "A problem (RFC 9457).",
-        "model": Problem,
-        "content": {MEDIA_TYPE: {"example": PROBLEM}},
+        "content": {
+            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": PROBLEM}
+        },
     }
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.body import CancelBody, JobBody
+from api.problems import Problem
 
 DESCRIPTION = """
 Submit a prompt, get a job, watch it, fetch its pictures.
@@ -21,7 +22,7 @@ def install(app: FastAPI) -> None:
         if app.openapi_schema is None:
             found = generate()
             schemas = found["components"]["schemas"]
-            for model in (JobBody, CancelBody):
+            for model in (JobBody, CancelBody, Problem):
                 body = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(body.pop("$defs", {}))
                 schemas[model.__name__] = body

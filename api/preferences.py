@@ -1,7 +1,10 @@
 """What a client prefers: to wait (`Prefer: wait=N`), and a picture (`Accept: image/png`)."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from shared.errors import NotAcceptable
 from shared.request import OutputFormat
 
 MAX_WAIT_SECONDS = 60
@@ -18,16 +21,42 @@ def wait_seconds(prefer: str | None) -> int | None:
     return MAX_WAIT_SECONDS if asked is None else min(int(asked), MAX_WAIT_SECONDS)
 
 
-def wants_picture(accept: str | None) -> bool:
-    """Whether the first type that the client names is a picture."""
-    return accept is not None and accept.strip().lower().startswith("image/")
+@dataclass(frozen=True)
+class Wish:
+    """What the answer shall be: the job, or its first picture; `format` None: any of ours."""
+
+    picture: bool
+    format: OutputFormat | None = None
 
 
-def picture_format(accept: str | None) -> OutputFormat | None:
-    """The first of our formats that the client names; None where any will do."""
-    for item in (accept or "").lower().split(","):
-        kind = item.partition(";")[0].strip()
-        for output_format in OutputFormat:
-            if kind == f"image/{output_format}":
-                return output_format
-    return None
+def wish(accept: str | None) -> Wish:
+    """What `Accept` prefers among what we have; of equals, what it names first.
+
+    Raises:
+        NotAcceptable: it asks for a picture in formats that we do not write.
+    """
+    ranked = sorted(_media_ranges(accept or "*/*"), key=lambda item: -item[1])
+    for kind, weight in ranked:
+        if weight > 0 and kind in _WISHES:
+            return _WISHES[kind]
+    if any(kind.startswith("image/") for kind, _ in ranked):
+        names = ", ".join(f"image/{form}" for form in OutputFormat)
+        raise NotAcceptable(f"pictures come as {names}")
+    return Wish(picture=False)
+
+
+_WISHES = {
+    **{f"image/{form}": Wish(picture=True, format=form) for form in OutputFormat},
+    "image/*": Wish(picture=True),
+    "application/json": Wish(picture=False),
+    "application/*": Wish(picture=False),
+    "*/*": Wish(picture=False),
+}
+
+_WEIGHT = re.compile(r";\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:$|;)", re.IGNORECASE)
+
+
+def _media_ranges(accept: str) -> Iterator[tuple[str, float]]:
+    for item in accept.split(","):
+        weight = _WEIGHT.search(item)
+        yield item.partition(";")[0].strip().lower(), float(weight.group(1)) if weight else 1.0

@@ -12,6 +12,7 @@ TesseraError
         PictureMetadataTooLarge
   - UnsupportedMediaType (415)
   - Unauthorized (401), Forbidden (403), NotFound (404)
+  - NotAcceptable (406)
   - BodyTooLarge (413)
   - JobCanceled (409), JobExpired (504)   who waited for a picture gets none
   - Refused (429)             legal, but not now
@@ -163,6 +164,13 @@ class NotFound(TesseraError):
 
     code = "not_found"
     status = 404
+
+
+class NotAcceptable(TesseraError):
+    """`Accept` asks for a kind of answer that there is not."""
+
+    code = "not_acceptable"
+    status = 406
 
 
 class BodyTooLarge(TesseraError):

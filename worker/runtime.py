@@ -31,7 +31,8 @@ from worker.engine.stepper import Stepper
 from worker.flight_record import FlightRecord
 from worker.gpu_metrics import watch_gpu
 from worker.metrics import Inheritance, WorkerMetrics
-from worker.models.device import Attention, DeviceSettings, Precision
+from worker.models.device import Attention, DeviceSettings, Precision, resolve_device
+from worker.models.safety import SafetyChecker, load_safety_checker
 from worker.pulse import Pulse
 from worker.queue_worker import QueueWorker
 from worker.recorded_stepper import RecordedStepper
@@ -88,6 +89,7 @@ class Runtime:
     compressors: Compressors
     shelf: Shelf
     residency: Residency
+    safety: SafetyChecker | None
     attempts: Attempts
     pulse: Pulse
     control: Control
@@ -142,6 +144,8 @@ class Runtime:
         self.engine.stop()
         self.compressors.close()
         self.shelf.close()
+        if self.safety is not None:
+            self.safety.close()
         self.metrics_server.close()
         log.info("worker has drained")
 
@@ -198,6 +202,8 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     shelf.fill()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         watch_gpu(registry)
+    checker_path = settings.worker.safety_checker
+    safety = load_safety_checker(checker_path, resolve_device(device)) if checker_path else None
     batcher = Batcher(lambda model: steppers[model].max_rows)
     engine = Engine(batcher, steppers, metrics.observe_tick)
 
@@ -216,6 +222,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         record=record,
         metrics=metrics,
         storage_patience_seconds=settings.worker.storage_patience_seconds,
+        safety=safety,
     )
     return Runtime(
         identity=identity,
@@ -234,6 +241,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
             settings.worker.model_patience_seconds,
             lambda: store.announce_worker(identity.record()),
         ),
+        safety=safety,
         attempts=attempts,
         pulse=Pulse(store, attempts, metrics, settings.jobs.lease_seconds, identity.record),
         control=Control(redis_pair.durable, worker_id, attempts),

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -35,6 +36,8 @@ class WorkerSettings(TesseraSettings):
     compressors: int = Field(default=2, ge=1, le=64)
     # Whether finished files say, in XMP, that a machine made the picture.
     mark_generated: bool = True
+    # A folder with diffusers' StableDiffusionSafetyChecker; None: pictures are not classified.
+    safety_checker: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
     attention: Literal["auto", "xformers", "sdpa"] = "auto"

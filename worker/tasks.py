@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from shared.errors import (
     InternalError,
     JobFailure,
@@ -32,6 +34,7 @@ from worker.flight_record import FlightRecord
 from worker.inputs import Inputs, fetch_inputs
 from worker.metrics import WorkerMetrics
 from worker.models.resident import ResidentModel
+from worker.models.safety import SafetyChecker
 from worker.pictures import EncodedPicture
 from worker.stages import Stages
 
@@ -56,6 +59,7 @@ class Workshop:
     record: FlightRecord
     metrics: WorkerMetrics
     storage_patience_seconds: float
+    safety: SafetyChecker | None = None
 
 
 def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
@@ -92,6 +96,9 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
             continue
         with stages.stage("decode"), shop.record.in_hands(job.id):
             pixels = finished_size.composite(model.decode(sample.finished.result()))
+            if shop.safety is not None and shop.safety.flags(pixels):
+                pixels = np.zeros_like(pixels)
+                notes.append(("content_flagged", f"image {sample.index} was made black"))
         with stages.stage("encode"):
             picture = shop.compressors.encode(pixels, request, sample.index)
         with stages.stage("upload"):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.auth import authenticate
 from api.examples import SUBMIT_EXTRA, SUBMIT_RESPONSES
 from api.json_body import read_json
-from api.preferences import picture_format, wait_seconds, wants_picture
+from api.preferences import Wish, wait_seconds, wish
 from api.problems import respond
 from api.routes.answers import json_response
 from api.services import Services, services_of
@@ -55,19 +55,19 @@ async def submit_job(request: Request) -> Response:
     raw = await read_json(request)
     headers = request.headers
     seconds = wait_seconds(headers.get("prefer"))
-    accept = headers.get("accept")
-    picture = seconds is not None and wants_picture(accept)
+    # Who does not wait gets the job, whatever it accepts.
+    wished = wish(headers.get("accept")) if seconds is not None else Wish(picture=False)
     submitted = await context.submission.submit(
         caller,
         raw,
         headers.get("idempotency-key"),
-        picture_format(accept) if picture else None,
+        wished.format,
     )
     if seconds is None:
         return _answer(context, submitted.job, submitted, {})
     job = await wait_for_end(context.hub, context.store, submitted.job, seconds)
     applied = {"Preference-Applied": f"wait={seconds}"}
-    if picture and job.status.terminal:
+    if wished.picture and job.status.terminal:
         return await run_in_threadpool(_picture, context, job, applied)
     return await run_in_threadpool(_answer, context, job, submitted, applied)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.preferences import picture_format, wait_seconds, wants_picture
+from api.preferences import Wish, wait_seconds, wish
+from shared.errors import NotAcceptable
 from shared.request import OutputFormat
 
 
@@ -37,13 +38,25 @@ def test_wait(prefer: str | None, seconds: int | None):
         (None, False, None),
         ("*/*", False, None),
         ("application/json", False, None),
+        ("text/html", False, None),
         ("image/png", True, OutputFormat.PNG),
         ("image/*", True, None),
-        ("IMAGE/WEBP;q=0.9, image/png", True, OutputFormat.WEBP),
+        ("IMAGE/WEBP;q=0.9, image/png", True, OutputFormat.PNG),
+        ("image/webp; q=0.9, image/png;q=0.8, */*;q=0.1", True, OutputFormat.WEBP),
         ("image/avif,image/jpeg", True, OutputFormat.AVIF),
-        ("application/json, image/png", False, OutputFormat.PNG),
+        ("application/json, image/png", False, None),
+        ("application/json;q=0.5, image/png", True, OutputFormat.PNG),
+        ("image/png;q=0, application/json", False, None),
+        ("image/gif, image/*;q=0.5", True, None),
+        ("image/gif, application/json", False, None),
+        ("image/png;q=2, application/json;q=0.1", True, OutputFormat.PNG),
     ],
 )
 def test_accept(accept: str | None, picture: bool, output_format: OutputFormat | None):
-    assert wants_picture(accept) is picture
-    assert picture_format(accept) is output_format
+    assert wish(accept) == Wish(picture, output_format)
+
+
+@pytest.mark.parametrize("accept", ["image/gif", "image/svg+xml, text/html", "image/png;q=0"])
+def test_a_picture_that_we_do_not_write(accept: str):
+    with pytest.raises(NotAcceptable):
+        wish(accept)
