@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from safetensors import SafetensorError
@@ -56,6 +55,11 @@ def load_safety_checker(path: Path, device: Device) -> SafetyChecker:
     Raises:
         ConfigurationError: the folder or its content is not what it should be.
     """
+    # Here, since it imports all of the pipelines, which a worker without a checker never needs.
+    from diffusers.pipelines.stable_diffusion.safety_checker import (
+        StableDiffusionSafetyChecker,
+    )
+
     try:
         module: Any = StableDiffusionSafetyChecker.from_pretrained(
             path, dtype=device.dtype, use_safetensors=True, local_files_only=True
