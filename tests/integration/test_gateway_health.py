@@ -97,8 +97,10 @@ def test_openapi_has_an_example_for_every_call(client: httpx2.Client):
             for answer in answers:
                 for kind, content in answer.get("content", {}).items():
                     assert kind.startswith("image/") or content.get("example"), (path, method)
-            if "requestBody" in call:
-                assert call["requestBody"]["content"]["application/json"]["example"]
+            for kind, content in call.get("requestBody", {}).get("content", {}).items():
+                assert kind != "application/json" or content["example"], (path, method)
+            problem = call["responses"].get("default", {}).get("content", {})
+            assert set(problem) <= {"application/problem+json"}, (path, method)
     assert document["components"]["schemas"]["JobBody"]["properties"]["seed"]
     submitted = document["paths"]["/v1/jobs"]["post"]["requestBody"]
     example = submitted["content"]["application/json"]["example"]
