@@ -139,6 +139,12 @@ class WorkerMetrics:
             ["model"],
             registry=registry,
         )
+        self.prompt_cache_requests = prometheus.Counter(
+            "tessera_prompt_cache_requests",
+            "Prompts looked up among the encoded ones: hit, or miss and encoded now.",
+            ["result"],
+            registry=registry,
+        )
         self.slots = Gauge("tessera_slots", "Jobs this worker can hold.", registry=registry)
         self.slots_used = Gauge("tessera_slots_used", "Jobs this worker holds.", registry=registry)
         self.running_cost = Gauge(
@@ -162,6 +168,10 @@ class WorkerMetrics:
         self.image_steps.inc(report.samples)
         self.busy_seconds += report.seconds
 
+    def observe_prompt(self, hit: bool) -> None:
+        """Count one prompt that a job needed encoded."""
+        self.prompt_cache_requests.labels("hit" if hit else "miss").inc()
+
     def inherit(self, inheritance: Inheritance) -> None:
         """Count what the supervisor has counted so far."""
         self.deaths.inc(inheritance.deaths)
@@ -176,6 +186,8 @@ class WorkerMetrics:
         for failure in FAILURES:
             self.job_errors.labels(failure.code)
         self.leases_reaped.labels("worker_died")
+        for result in ("hit", "miss"):
+            self.prompt_cache_requests.labels(result)
         for model in models:
             self.model_loaded.labels(model)
             self.model_bytes.labels(model)

@@ -133,6 +133,7 @@ class Shelf:
         began = time.monotonic()
         with own_stream(self._resolved), translated_device_errors():
             model = load_model(self.entries[model_id], self._device, self._attention)
+        model.text.observe = self._metrics.observe_prompt
         self.models[model_id] = model
         self._bytes[model_id] = model.weight_bytes
         self._steppers[model_id] = self._record_ticks(model.stepper)

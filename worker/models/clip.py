@@ -1,9 +1,11 @@
 """One CLIP text model: chunks of tokens to states that the UNet attends to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Embedding
 
 from worker.engine.sample import LoraSet
 from worker.models.adapters import Adapters
@@ -31,6 +33,23 @@ class ClipTower:
     def most_skipped(self) -> int:
         """How many of its last layers can be skipped."""
         return int(self.model.config.num_hidden_layers) - self._penultimate
+
+    @property
+    def width(self) -> int:
+        """Size of a token's embedding."""
+        return int(self.model.config.hidden_size)
+
+    def learn(self, vectors: Mapping[str, Tensor]) -> None:
+        """Give each name [n, width] embeddings of its own, as tokens beyond the vocabulary."""
+        table = self.model.get_input_embeddings().weight
+        named = {}
+        first = len(table)
+        for name, own in vectors.items():
+            named[name] = range(first, first + len(own))
+            first += len(own)
+        learned = torch.cat([own.to(table) for own in vectors.values()])
+        self.model.set_input_embeddings(Embedding.from_pretrained(torch.cat([table, learned])))
+        self.chunker.name(named)
 
     def encode(self, chunk: Chunk, clip_skip: int, loras: LoraSet) -> tuple[Tensor, Tensor | None]:
         """The chunk's states, [L, D], and its pooled vector, [P], where the model has one.

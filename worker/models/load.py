@@ -14,6 +14,7 @@ from worker.models.attention import AttentionChoice
 from worker.models.checkpoint import convert_vae
 from worker.models.control_nets import load_controls
 from worker.models.device import Device, DeviceSettings, resolve_device
+from worker.models.embeddings import load_embeddings
 from worker.models.files import WEIGHTS, check_hashes, locate_model, locate_weights
 from worker.models.folder import weight_files
 from worker.models.image import Autoencoder
@@ -44,6 +45,7 @@ def load_model(
         vae = _load_vae(entry, parts, vae_device)
         text = load_text(parts, entry.family, device)
         controls = load_controls(entry, unet, device)
+        load_embeddings(entry.embeddings, text)
         loras = load_loras(entry.loras, unet, text, device)
         scheduler_config = parts.scheduler_config
     except (

@@ -19,6 +19,7 @@ NAMES = (
     "leases_reaped_total",
     "model_load_seconds",
     "model_loaded",
+    "prompt_cache_requests_total",
 )
 
 
@@ -41,3 +42,15 @@ def test_a_tick_is_counted():
     assert registry.get_sample_value("tessera_batch_rows_sum") == 5
     assert registry.get_sample_value("tessera_image_steps_total") == 3
     assert metrics.busy_seconds == 0.25
+
+
+def test_a_prompt_is_counted():
+    registry = CollectorRegistry()
+    metrics = WorkerMetrics(registry)
+    for hit in (False, True, True):
+        metrics.observe_prompt(hit)
+
+    for result, count in (("hit", 2), ("miss", 1)):
+        labels = {"result": result}
+        found = registry.get_sample_value("tessera_prompt_cache_requests_total", labels)
+        assert found == count
