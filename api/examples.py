@@ -89,7 +89,8 @@ QUEUED: dict[str, Any] = {
     "created_at": "2026-11-22T10:00:00.000000Z",
     "started_at": None,
     "finished_at": None,
-    "queue": {"position": None, "eta_seconds": None},
+    "expires_at": None,
+    "queue": {"position": 3, "eta_seconds": 4.2},
     "progress": {"step": 0, "steps": 0, "fraction": 0.0, "images_done": 0},
     "request": REQUEST,
     "images": [],
@@ -105,6 +106,7 @@ SUCCEEDED: dict[str, Any] = {
     "status": "succeeded",
     "started_at": "2026-11-22T10:00:00.012000Z",
     "finished_at": "2026-11-22T10:00:00.897000Z",
+    "expires_at": "2026-11-29T10:00:00.897000Z",
     "queue": None,
     "progress": {"step": 20, "steps": 20, "fraction": 1.0, "images_done": 1},
     "images": [IMAGE],
@@ -256,6 +258,13 @@ CANCEL_EXTRA = {"requestBody": _body(CancelBody, {"ids": [JOB_ID]})}
 SUBMIT_EXTRA: dict[str, Any] = {
     "requestBody": _body(JobBody, SUBMISSION),
     "parameters": [
+        {
+            "name": "dry_run",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "boolean", "default": False},
+            "description": "Queue nothing; answer the whole request, its cost and its time.",
+        },
         _header("Idempotency-Key", "Same key and body within a day: the same job.", "order-4711"),
         _header("Prefer", "Answer when the job has ended, or after N <= 60 s.", "wait=30"),
         _header("Accept", "While waiting: answer the first picture itself.", "image/png"),

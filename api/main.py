@@ -18,6 +18,7 @@ from api.input_resolver import InputResolver
 from api.inputs import InputKeeper
 from api.job_creator import JobCreator
 from api.metrics import GatewayMetrics
+from api.outlook import Outlook
 from api.render import Renderer
 from api.routes import catalog, events, health, images, inputs, jobs, problem_types, submit
 from api.routes import webhooks as webhook_routes
@@ -68,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     keeper = InputKeeper(store, objects)
     resolver = InputResolver(keeper, outbound)
     surroundings = Surroundings(store, objects, first_contact, metrics.observe_dependencies)
+    outlook = Outlook(store, surroundings)
     services = Services(
         catalog=models,
         store=store,
@@ -77,12 +79,24 @@ def create_app(settings: Settings) -> FastAPI:
         tokens=tokens,
         hub=hub,
         surroundings=surroundings,
+        outlook=outlook,
         submission=Submission(
-            models, SAMPLERS, resolver, store, creator, tickets, surroundings, webhooks, metrics
+            models,
+            SAMPLERS,
+            resolver,
+            store,
+            creator,
+            tickets,
+            surroundings,
+            outlook,
+            webhooks,
+            metrics,
         ),
         inputs=keeper,
         deliveries=DeliveryStore(redis, settings.jobs),
-        render=Renderer(settings.gateway.base_url, objects, tokens),
+        render=Renderer(
+            settings.gateway.base_url, objects, tokens, settings.jobs.retention_seconds
+        ),
         metrics=metrics,
     )
 

@@ -1,10 +1,10 @@
-"""What a client prefers: to wait (`Prefer: wait=N`), and a picture (`Accept: image/png`)."""
+"""What a client prefers: to wait, to have the picture itself, or just to know the price."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.errors import NotAcceptable
+from shared.errors import FieldError, InvalidRequest, NotAcceptable
 from shared.request import OutputFormat
 
 MAX_WAIT_SECONDS = 60
@@ -19,6 +19,17 @@ def wait_seconds(prefer: str | None) -> int | None:
         return None
     asked = match.group(1)
     return MAX_WAIT_SECONDS if asked is None else min(int(asked), MAX_WAIT_SECONDS)
+
+
+def wants_dry_run(value: str | None) -> bool:
+    """Whether `?dry_run=` asks to queue nothing. Raises InvalidRequest for what is no boolean."""
+    match value:
+        case None | "false":
+            return False
+        case "true":
+            return True
+    error = FieldError("dry_run", "not_boolean", "true or false")
+    raise InvalidRequest("a parameter is wrong", errors=(error,))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """From the store's Job to the wire: links are made when read, never stored."""
 
 from datetime import UTC, datetime, timedelta
+from typing import overload
 
 from api.event_tokens import EventTokens
 from api.wire import ImageAnswer, JobAnswer, LinksAnswer, ProgressAnswer, QueueAnswer
@@ -11,25 +12,33 @@ from shared.objects import ObjectStore
 class Renderer:
     """Makes answers; `base_url` begins every link to the gateway."""
 
-    def __init__(self, base_url: str, objects: ObjectStore, tokens: EventTokens) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        objects: ObjectStore,
+        tokens: EventTokens,
+        retention_seconds: float,
+    ) -> None:
         self._base_url = base_url
         self._objects = objects
         self._tokens = tokens
+        self._retention_seconds = retention_seconds
 
     def location(self, job_id: str) -> str:
         """The job's own address."""
         return f"{self._base_url}/v1/jobs/{job_id}"
 
-    def job(self, job: Job, position: int | None = None) -> JobAnswer:
-        """The whole job; `position` is a waiting one's place, where somebody asked for it."""
+    def job(self, job: Job, queue: QueueAnswer | None = None) -> JobAnswer:
+        """The whole job; `queue` is a waiting one's place, where it is known."""
         location = self.location(job.id)
         return JobAnswer(
             id=job.id,
             status=job.status,
             created_at=_moment(job.created_at),
-            started_at=_moment(job.started_at) if job.started_at is not None else None,
-            finished_at=_moment(job.finished_at) if job.finished_at is not None else None,
-            queue=QueueAnswer(position=position) if job.status is JobStatus.QUEUED else None,
+            started_at=_moment(job.started_at),
+            finished_at=_moment(job.finished_at),
+            expires_at=_moment(job.finished_at, self._retention_seconds),
+            queue=(queue or QueueAnswer()) if job.status is JobStatus.QUEUED else None,
             progress=self.progress(job.progress),
             request=job.request,
             images=tuple(self.image(job.id, image) for image in job.images),
@@ -70,5 +79,9 @@ def image_link(objects: ObjectStore, job_id: str, image: StoredImage) -> str:
     return objects.link(image.key, filename=filename, content_type=f"image/{image.format}")
 
 
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+@overload
+def _moment(seconds: float) -> datetime: ...
+@overload
+def _moment(seconds: float | None, later: float = 0.0) -> datetime | None: ...
+def _moment(seconds: float | None, later: float = 0.0) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds + later, UTC)

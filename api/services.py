@@ -10,6 +10,7 @@ from api.event_hub import EventHub
 from api.event_tokens import EventTokens
 from api.inputs import InputKeeper
 from api.metrics import GatewayMetrics
+from api.outlook import Outlook
 from api.render import Renderer
 from api.submission import Submission
 from api.surroundings import Surroundings
@@ -33,6 +34,7 @@ class Services:
     tokens: EventTokens
     hub: EventHub
     surroundings: Surroundings
+    outlook: Outlook
     submission: Submission
     inputs: InputKeeper
     render: Renderer

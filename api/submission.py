@@ -1,28 +1,38 @@
 """One submission, top to bottom: the body's bytes become a stored job and a ticket."""
 
 import hashlib
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi.concurrency import run_in_threadpool
 
 from api.body import JobBody
 from api.body_caps import MAX_PLAIN_BYTES, refuse_crowded, refuse_padded
-from api.conditioning import NO_PICTURES
+from api.conditioning import NO_PICTURES, Pictures
 from api.input_resolver import InputResolver
 from api.job_creator import JobCreator
 from api.json_body import parse_json
 from api.metrics import GatewayMetrics
-from api.normalise import normalise, refuse_early
+from api.normalise import Normalised, normalise, refuse_early
+from api.outlook import Outlook
 from api.surroundings import Surroundings
 from api.ticket_sender import TicketSender
 from api.webhooks import WebhookRouter, with_default_webhook
+from api.wire import DryRunAnswer, QueueAnswer
 from shared.capabilities import SamplerCapability
 from shared.catalog import Catalog
-from shared.errors import FieldError, InvalidRequest, NotFound, TesseraError
+from shared.errors import (
+    DeadlineUnreachable,
+    FieldError,
+    InvalidRequest,
+    NotFound,
+    Refused,
+    TesseraError,
+)
 from shared.ids import new_job_id
 from shared.job import Job, JobWarning
-from shared.request import OutputFormat
+from shared.request import GenerationRequest, OutputFormat
 from shared.store.job_store import JobStore
 from shared.store.keyring import Caller
 from shared.store.values import Idempotency, NewJob
@@ -32,10 +42,11 @@ KEY_CHARACTERS = 255
 
 @dataclass(frozen=True)
 class Submitted:
-    """The stored job, and whether an earlier submission had made it."""
+    """The stored job, its place, and whether an earlier submission had made it."""
 
     job: Job
     replayed: bool
+    queue: QueueAnswer | None
 
 
 class Submission:
@@ -50,6 +61,7 @@ class Submission:
         creator: JobCreator,
         tickets: TicketSender,
         surroundings: Surroundings,
+        outlook: Outlook,
         webhooks: WebhookRouter,
         metrics: GatewayMetrics,
     ) -> None:
@@ -60,6 +72,7 @@ class Submission:
         self._creator = creator
         self._tickets = tickets
         self._surroundings = surroundings
+        self._outlook = outlook
         self._webhooks = webhooks
         self._metrics = metrics
 
@@ -73,7 +86,8 @@ class Submission:
         """Store the job that `raw` asks for; `accepted` is the picture format of `Accept`.
 
         Raises:
-            InvalidBody, InvalidRequest: not legal; nothing is stored.
+            InvalidBody, InvalidRequest: not legal, or not to be done by its deadline; nothing is
+                stored.
             QuotaExceeded, QueueFull: legal, but not now.
             NotReady: Redis or S3 does not answer.
         """
@@ -81,7 +95,19 @@ class Submission:
             return await self._submit(caller, raw, idempotency_key, accepted)
         except TesseraError as error:
             self._metrics.jobs_rejected.labels(error.code).inc()
+            if isinstance(error, Refused) and error.waiting_cost is not None:
+                error.retry_after = self._outlook.retry_seconds(error.waiting_cost)
             raise
+
+    async def dry_run(self, tenant: str, raw: bytes, accepted: OutputFormat | None) -> DryRunAnswer:
+        """What `submit` would make of `raw`; raises the same, but for limits."""
+        body = await _read(raw, accepted)
+        normalised, _ = await self._normalise(tenant, body, accepted)
+        request = normalised.request
+        queue = await self._prospect(tenant, request)
+        return DryRunAnswer(
+            request=request, cost=request.cost, queue=queue, warnings=normalised.warnings
+        )
 
     async def _submit(
         self,
@@ -92,27 +118,19 @@ class Submission:
     ) -> Submitted:
         idempotency = _idempotency(idempotency_key, raw)
         body = await _read(raw, accepted)
-        pictures = NO_PICTURES
-        if any(body.pictures()):
-            if idempotency is not None:
-                earlier = await run_in_threadpool(self._store.made_by, caller.tenant, idempotency)
-                if earlier is not None:
-                    return await self._replay(earlier)
-            refuse_early(body, self._catalog)
-            self._surroundings.require_ready()
-            pictures = await self._inputs.resolve(caller.tenant, body)
-        normalised = normalise(
-            body, self._catalog, self._samplers, accepted or OutputFormat.PNG, pictures
-        )
-        self._surroundings.require_ready()
+        waits_for_more = body.deadline_seconds is not None or any(body.pictures())
+        if idempotency is not None and waits_for_more:
+            # A replay is answered whatever has become of the pictures and of the queue.
+            earlier = await run_in_threadpool(self._store.made_by, caller.tenant, idempotency)
+            if earlier is not None:
+                return await self._replay(earlier)
+        normalised, pictures = await self._normalise(caller.tenant, body, accepted)
         request = with_default_webhook(normalised.request, caller)
-        warnings = normalised.warnings
-        if request.model not in self._surroundings.models:
-            detail = "no live worker has this model now; the job waits for one"
-            warnings += (JobWarning(code="no_worker", detail=detail),)
+        if request.deadline_seconds is not None:
+            await self._prospect(caller.tenant, request)
         job_id = new_job_id()
         webhook = await self._webhooks.route(job_id, request, caller)
-        new = NewJob(job_id, caller.tenant, request, warnings, webhook)
+        new = NewJob(job_id, caller.tenant, request, normalised.warnings, webhook)
         if pictures.ids:
             # Before the job is there, so that no picture goes in between.
             await run_in_threadpool(self._store.use_inputs, caller.tenant, job_id, pictures.ids)
@@ -121,13 +139,43 @@ class Submission:
             return await self._replay(created.job_id)
         self._tickets.send(request.model, request.priority)
         self._metrics.jobs_submitted.labels(request.model, request.priority).inc()
-        return Submitted(created.job, replayed=False)
+        queue = self._outlook.place(request, caller.tenant, created.ahead)
+        return Submitted(created.job, False, queue)
 
     async def _replay(self, job_id: str) -> Submitted:
         job = await run_in_threadpool(self._store.get, job_id)
         if job is None:
             raise NotFound("the job of this idempotency key was deleted")
-        return Submitted(job, replayed=True)
+        places = await run_in_threadpool(self._outlook.queue, [job])
+        return Submitted(job, True, places.get(job.id))
+
+    async def _normalise(
+        self, tenant: str, body: JobBody, accepted: OutputFormat | None
+    ) -> tuple[Normalised, Pictures]:
+        pictures = NO_PICTURES
+        if any(body.pictures()):
+            refuse_early(body, self._catalog)
+            self._surroundings.require_ready()
+            pictures = await self._inputs.resolve(tenant, body)
+        normalised = normalise(
+            body, self._catalog, self._samplers, accepted or OutputFormat.PNG, pictures
+        )
+        self._surroundings.require_ready()
+        if normalised.request.model not in self._surroundings.models:
+            detail = "no live worker has this model now; the job waits for one"
+            warning = JobWarning(code="no_worker", detail=detail)
+            normalised = replace(normalised, warnings=(*normalised.warnings, warning))
+        return normalised, pictures
+
+    async def _prospect(self, tenant: str, request: GenerationRequest) -> QueueAnswer:
+        """The place that the job would get. Raises DeadlineUnreachable."""
+        queue = await run_in_threadpool(self._outlook.prospect, request, tenant)
+        deadline, eta = request.deadline_seconds, queue.eta_seconds
+        if deadline is not None and eta is not None and eta > deadline:
+            detail = f"the job would be done in about {eta:.0f} s; its deadline is {deadline:g} s"
+            field = FieldError("deadline_seconds", "unreachable", f"at least {math.ceil(eta)} now")
+            raise DeadlineUnreachable(detail, errors=(field,))
+        return queue
 
 
 async def _read(raw: bytes, accepted: OutputFormat | None) -> JobBody:

@@ -31,7 +31,10 @@ class ImageAnswer(_Answer):
 
 
 class QueueAnswer(_Answer):
-    """About how many jobs go first, told by `GET /v1/jobs/{id}`; null where nobody looked."""
+    """About how many jobs go first in fair order, and when the job will be done.
+
+    `eta_seconds` is null while no live worker has measured the job's model.
+    """
 
     position: int | None = None
     eta_seconds: float | None = None
@@ -55,13 +58,14 @@ class LinksAnswer(_Answer):
 
 
 class JobAnswer(_Answer):
-    """A job at one moment."""
+    """A job at one moment. `expires_at`: when an ended job and its pictures are removed."""
 
     id: str
     status: JobStatus
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    expires_at: datetime | None
     queue: QueueAnswer | None
     progress: ProgressAnswer
     request: GenerationRequest
@@ -84,6 +88,15 @@ class HolderAnswer(_Answer):
     max_rows: int
     attention: str
     image_seconds: float
+
+
+class DryRunAnswer(_Answer):
+    """What a submission would be: `cost` is rows x steps x megapixels x images."""
+
+    request: GenerationRequest
+    cost: float
+    queue: QueueAnswer
+    warnings: tuple[JobWarning, ...]
 
 
 class ModelAnswer(_Answer):

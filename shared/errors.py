@@ -10,6 +10,7 @@ TesseraError
     - UnusablePicture         an input picture that cannot be taken
       - PictureUnsupported, PictureDamaged, PictureAnimated, PictureTooManyPixels,
         PictureMetadataTooLarge
+    - DeadlineUnreachable     the estimate is later than the deadline
   - UnsupportedMediaType (415)
   - Unauthorized (401), Forbidden (403), NotFound (404)
   - NotAcceptable (406)
@@ -76,6 +77,12 @@ class InvalidRequest(TesseraError):
 
     code = "invalid_request"
     status = 422
+
+
+class DeadlineUnreachable(InvalidRequest):
+    """The job would not be finished by its own deadline."""
+
+    code = "deadline_unreachable"
 
 
 class IdempotencyMismatch(InvalidRequest):
@@ -195,10 +202,19 @@ class JobExpired(TesseraError):
 
 
 class Refused(TesseraError):
-    """Legal, but not now: the caller or the system has a limit."""
+    """Legal, but not now: the caller or the system has a limit.
+
+    `waiting_cost`, where known, is the cost that is queued under that limit.
+    """
 
     status = 429
     retryable = True
+
+    def __init__(
+        self, detail: str, *, waiting_cost: float | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.waiting_cost = waiting_cost
 
 
 class QuotaExceeded(Refused):

@@ -81,7 +81,10 @@ class Progress(_Record):
 
 
 class Job(_Record):
-    """A job's whole record at one moment. Times are Redis' clock, in seconds since 1970."""
+    """A job's whole record at one moment. Times are Redis' clock, in seconds since 1970.
+
+    `started_at` is the first attempt's claim, `claimed_at` the newest's.
+    """
 
     id: str
     tenant: str
@@ -89,6 +92,7 @@ class Job(_Record):
     request: GenerationRequest
     created_at: float
     started_at: float | None = None
+    claimed_at: float | None = None
     finished_at: float | None = None
     attempts: int = 0
     crashes: int = 0

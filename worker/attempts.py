@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from shared.job import Job, Progress
+from shared.pace import HeldJob
 from worker.engine.sample import Sample
+from worker.fair_order import next_place
 
 
 class Ending(StrEnum):
@@ -35,6 +37,15 @@ class Attempt:
         self.ending: Ending | None = None
         self._ended = threading.Event()
 
+    def seconds_left(self) -> float | None:
+        """Until the job's deadline, by the store's clock at the claim; None without one."""
+        job = self.job
+        if job.request.deadline_seconds is None:
+            return None
+        assert job.claimed_at is not None
+        at_claim = job.created_at + job.request.deadline_seconds - job.claimed_at
+        return max(at_claim - (time.monotonic() - self.began), 0.0)
+
     def end(self, ending: Ending) -> None:
         """Tell the attempt to end; the first reason counts."""
         if self.ending is None:
@@ -45,6 +56,20 @@ class Attempt:
         """Wait, but raise AttemptEnded as soon as the attempt is told to end."""
         if self._ended.wait(seconds):
             raise AttemptEnded
+
+    def held(self) -> HeldJob:
+        """What the cost model must know of the job."""
+        request = self.job.request
+        return HeldJob(
+            tenant=self.job.tenant,
+            priority=request.priority,
+            model=request.model,
+            pixels=request.width * request.height,
+            rows=request.rows * request.num_images,
+            cost_left=request.cost * (1 - self.progress().fraction),
+            place=self.sequence,
+            next_place=next_place(self.sequence, request.cost),
+        )
 
     def progress(self) -> Progress:
         """Ticks done, averaged over the job's images, and pictures stored."""

@@ -11,6 +11,7 @@ from worker.attempts import Attempt, Attempts, Ending
 from worker.metrics import WorkerMetrics
 
 PROGRESS_SECONDS = 0.5
+RECORD_SECONDS = 1.0  # gateways reckon with what the worker's record says that it holds
 BEATS_PER_LEASE = 3
 
 
@@ -34,14 +35,17 @@ class Pulse:
         self._measured = (time.monotonic(), 0.0)
         self._leases = Periodic("leases", lease_seconds / BEATS_PER_LEASE, self.beat)
         self._progress = Periodic("progress", PROGRESS_SECONDS, self.send_progress)
+        self._record = Periodic("record", RECORD_SECONDS, self.announce)
 
     def start(self) -> None:
         """Beat from now on."""
         self._leases.start()
         self._progress.start()
+        self._record.start()
 
     def stop(self) -> None:
         """Beat no more."""
+        self._record.stop()
         self._progress.stop()
         self._leases.stop()
 
@@ -59,6 +63,10 @@ class Pulse:
         if not beat.announced:
             self._store.announce_worker(worker)
         self._measure(attempts)
+
+    def announce(self) -> None:
+        """Write the worker's record as it is now."""
+        self._store.announce_worker(self._describe())
 
     def send_progress(self) -> None:
         """Tell how far jobs are, those that have moved since the last time."""

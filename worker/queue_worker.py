@@ -21,6 +21,7 @@ from shared.rq_workers import RegisteredWorker
 from shared.store.job_store import JobStore
 from worker.attempts import Attempt, Attempts
 from worker.claimable import ClaimableModels
+from worker.fair_order import FairOrder
 from worker.ledger import Ledger, Ticket
 from worker.niceness import step_back
 
@@ -69,7 +70,7 @@ class QueueWorker:
         )
         rq_worker.hostname, rq_worker.pid = socket.gethostname(), os.getpid()
         self.ledger = Ledger(rq_worker)
-        self._sequence = itertools.count()
+        self._order = FairOrder()
         self._stopping = False
 
     def request_stop(self) -> None:
@@ -154,7 +155,7 @@ class QueueWorker:
                 claim.job,
                 claim.attempt_id,
                 suspect=claim.suspect,
-                sequence=next(self._sequence),
+                sequence=self._order.enter(attempt_id, claim.job.tenant, claim.job.request.cost),
             )
         return None
 
@@ -164,6 +165,7 @@ class QueueWorker:
             self._work(attempt)
         finally:
             self._attempts.remove(attempt)
+            self._order.leave(attempt.attempt_id)
             self.ledger.done(ticket)
 
 

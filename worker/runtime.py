@@ -17,6 +17,7 @@ from shared.connections import connect
 from shared.errors import ConfigurationError, StoreUnavailable
 from shared.metrics import MetricsServer, new_registry, serve_metrics
 from shared.objects import ObjectStore
+from shared.pace import WorkerPace
 from shared.queue import TicketQueue, connect_rq
 from shared.storage_metrics import StorageMetrics
 from shared.store.job_store import JobStore
@@ -26,13 +27,14 @@ from worker.attempts import Attempts, Ending
 from worker.compressors import Compressors
 from worker.control import Control
 from worker.engine.batcher import Batcher
-from worker.engine.engine import Engine
+from worker.engine.engine import Engine, TickReport
 from worker.engine.stepper import Stepper
 from worker.flight_record import FlightRecord
 from worker.gpu_metrics import watch_gpu
 from worker.metrics import Inheritance, WorkerMetrics
 from worker.models.device import Attention, DeviceSettings, Precision, resolve_device
 from worker.models.safety import SafetyChecker, load_safety_checker
+from worker.pace import Pacer
 from worker.pulse import Pulse
 from worker.queue_worker import QueueWorker
 from worker.recorded_stepper import RecordedStepper
@@ -56,10 +58,11 @@ ORPHAN_SECONDS = 3.0
 class WorkerIdentity:
     """What the worker says of itself: its state, and the models that it holds."""
 
-    def __init__(self, worker_id: str, shelf: Shelf) -> None:
+    def __init__(self, worker_id: str, shelf: Shelf, pace: Callable[[], WorkerPace]) -> None:
         self.state = WorkerState.STARTING
         self.worker_id = worker_id
         self._shelf = shelf
+        self._pace = pace
         self._started_at = time.time()
 
     def record(self) -> WorkerRecord:
@@ -74,6 +77,7 @@ class WorkerIdentity:
             max_rows=max((model.max_rows for model in held.values()), default=0),
             state=self.state,
             started_at=self._started_at,
+            pace=self._pace(),
         )
 
 
@@ -191,6 +195,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         attention=Attention(settings.worker.attention),
     )
     steppers: dict[str, Stepper] = {}
+    pacer = Pacer()
     shelf = Shelf(
         hosted_models(catalog, settings.worker.worker_models),
         device,
@@ -198,6 +203,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         steppers,
         lambda stepper: RecordedStepper(stepper, record),
         metrics,
+        pacer,
     )
     shelf.fill()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -205,13 +211,26 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     checker_path = settings.worker.safety_checker
     safety = load_safety_checker(checker_path, resolve_device(device)) if checker_path else None
     batcher = Batcher(lambda model: steppers[model].max_rows)
-    engine = Engine(batcher, steppers, metrics.observe_tick)
+
+    def observe(report: TickReport) -> None:
+        metrics.observe_tick(report)
+        pacer.tick(report)
+
+    engine = Engine(batcher, steppers, observe)
 
     def healthy() -> bool:
         return engine.alive and not record.frozen
 
     attempts = Attempts(settings.worker.slots, engine.cancel)
-    identity = WorkerIdentity(worker_id, shelf)
+    identity = WorkerIdentity(
+        worker_id,
+        shelf,
+        lambda: pacer.pace(
+            settings.worker.slots,
+            settings.worker.high_slots,
+            [attempt.held() for attempt in attempts.all()],
+        ),
+    )
     shop = Workshop(
         store=store,
         objects=ObjectStore(settings.storage, StorageMetrics(registry).observe),
@@ -221,6 +240,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         models=shelf.models,
         record=record,
         metrics=metrics,
+        pacer=pacer,
         storage_patience_seconds=settings.worker.storage_patience_seconds,
         safety=safety,
     )

@@ -28,6 +28,7 @@ from worker.models.device import (
 from worker.models.load import check_defaults, estimate_bytes, load_model
 from worker.models.resident import ResidentModel
 from worker.models.warm_up import WarmUp
+from worker.pace import Pacer
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Shelf:
         steppers: MutableMapping[str, Stepper],
         record_ticks: Callable[[Stepper], Stepper],
         metrics: WorkerMetrics,
+        pacer: Pacer,
     ) -> None:
         """`entries`: the models that this worker may hold, the most wanted first.
 
@@ -74,6 +76,8 @@ class Shelf:
         self._steppers = steppers
         self._record_ticks = record_ticks
         self._metrics = metrics
+        self._pacer = pacer
+        self._load_seconds: dict[str, float] = {}
         self._bytes: dict[str, int] = {}
         for entry in entries:
             check_defaults(entry)
@@ -137,7 +141,8 @@ class Shelf:
         self.models[model_id] = model
         self._bytes[model_id] = model.weight_bytes
         self._steppers[model_id] = self._record_ticks(model.stepper)
-        self._metrics.model_load_seconds.labels(model_id).set(time.monotonic() - began)
+        self._load_seconds[model_id] = time.monotonic() - began
+        self._metrics.model_load_seconds.labels(model_id).set(self._load_seconds[model_id])
 
     def _warm_up(self, model_id: str, engine: Engine) -> None:
         began = time.monotonic()
@@ -149,7 +154,16 @@ class Shelf:
             engine.call(lambda: self._steppers.pop(model_id))
             self._drop(model_id)
             raise
-        self._metrics.model_load_seconds.labels(model_id).inc(time.monotonic() - began)
+        seconds = time.monotonic() - began
+        self._metrics.model_load_seconds.labels(model_id).inc(seconds)
+        self._pacer.loaded(
+            model_id,
+            max_rows=found.max_rows,
+            cell_pixels=model.cell_pixels,
+            pixels=model.entry.defaults.width * model.entry.defaults.height,
+            tick_seconds=found.tick_seconds,
+            load_seconds=self._load_seconds[model_id] + seconds,
+        )
         self._metrics.model_loaded.labels(model_id).set(1)
         self._metrics.model_bytes.labels(model_id).set(model.weight_bytes)
         self._metrics.batch_rows_limit.labels(model_id).set(found.max_rows)

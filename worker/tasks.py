@@ -3,11 +3,11 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from worker.inputs import Inputs, fetch_inputs
 from worker.metrics import WorkerMetrics
 from worker.models.resident import ResidentModel
 from worker.models.safety import SafetyChecker
+from worker.pace import Pacer
 from worker.pictures import EncodedPicture
 from worker.stages import Stages
 
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
+DEADLINE_SECONDS = 0.05  # between two looks, should the store's clock be behind ours
 
 T = TypeVar("T")
 
@@ -58,6 +60,7 @@ class Workshop:
     models: Mapping[str, ResidentModel]
     record: FlightRecord
     metrics: WorkerMetrics
+    pacer: Pacer
     storage_patience_seconds: float
     safety: SafetyChecker | None = None
 
@@ -86,14 +89,16 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
             inputs.fitted(request.width, request.height),
         )
     _submit(shop, attempt, samples)
+    shop.pacer.prepared(request.model, time.monotonic() - attempt.began)
 
     finished_size = inputs.fitted(*request.size)
-    for sample in _as_finished(attempt, stages):
+    for sample in _as_finished(shop, attempt, stages):
         if sample.later_ticks:
             with stages.stage("prepare"), shop.record.in_hands(job.id):
                 second = model.prepare_second(sample, request, finished_size)
             _submit(shop, attempt, [second])
             continue
+        finished_at = time.monotonic()
         with stages.stage("decode"), shop.record.in_hands(job.id):
             pixels = finished_size.composite(model.decode(sample.finished.result()))
             if shop.safety is not None and shop.safety.flags(pixels):
@@ -103,6 +108,7 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
             picture = shop.compressors.encode(pixels, request, sample.index)
         with stages.stage("upload"):
             _store_picture(shop, attempt, sample.index, picture)
+        shop.pacer.stored(request.model, time.monotonic() - finished_at)
         attempt.images_done += 1
         shop.metrics.images.inc()
 
@@ -121,9 +127,9 @@ def work(shop: Workshop, attempt: Attempt) -> None:
     """Do one attempt, and write down how it ended; never raises."""
     job = attempt.job
     logged_job_id.set(job.id)
-    assert job.started_at is not None
-    stages = Stages(shop.metrics, job.started_at - job.created_at)
-    shop.metrics.queue_seconds.observe(job.started_at - job.created_at)
+    assert job.claimed_at is not None
+    stages = Stages(shop.metrics, job.claimed_at - job.created_at)
+    shop.metrics.queue_seconds.observe(job.claimed_at - job.created_at)
     log.info("attempt begins", extra={"attempt": attempt.attempt_id, "model": job.request.model})
     try:
         with shop.record.aboard(job.id):
@@ -169,15 +175,38 @@ def _submit(shop: Workshop, attempt: Attempt, samples: Sequence[Sample]) -> None
         shop.engine.cancel(attempt.job.id)  # told to end before there was anything to cancel
 
 
-def _as_finished(attempt: Attempt, stages: Stages) -> Iterator[Sample]:
-    """The attempt's samples, those too that are submitted meanwhile."""
+def _as_finished(shop: Workshop, attempt: Attempt, stages: Stages) -> Iterator[Sample]:
+    """The attempt's samples, those too that are submitted meanwhile.
+
+    Raises:
+        AttemptEnded: the deadline has passed; the job has expired.
+    """
     seen: set[Sample] = set()
     while waiting := {one.finished: one for one in attempt.samples if one not in seen}:
         with stages.stage("denoise"):
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            done = _first_finished(shop, attempt, waiting)
         for future in done:
             seen.add(waiting[future])
             yield waiting[future]
+
+
+def _first_finished(
+    shop: Workshop, attempt: Attempt, waiting: Collection[Future[Any]]
+) -> set[Future[Any]]:
+    done, _ = wait(waiting, attempt.seconds_left(), FIRST_COMPLETED)
+    if not done:
+        _expire(shop, attempt)
+    return done
+
+
+def _expire(shop: Workshop, attempt: Attempt) -> NoReturn:
+    """The deadline has passed by our clock: the job expires as soon as it has by the store's."""
+    job = attempt.job
+    while not _persist(attempt, lambda: shop.store.expire(job.id)):
+        attempt.pause(DEADLINE_SECONDS)
+    attempt.end(Ending.CANCELED)
+    shop.metrics.jobs_finished.labels(job.request.model, JobStatus.EXPIRED).inc()
+    raise AttemptEnded
 
 
 def _store_picture(shop: Workshop, attempt: Attempt, index: int, picture: EncodedPicture) -> None:

@@ -37,7 +37,8 @@ def list_jobs(
     jobs, following = context.store.list_jobs(
         caller.tenant, status=status, limit=limit, cursor=cursor
     )
-    data = tuple(context.render.job(job) for job in jobs)
+    queue = context.outlook.queue(jobs)
+    data = tuple(context.render.job(job, queue.get(job.id)) for job in jobs)
     return json_response(ListAnswer[JobAnswer](data=data, next=following))
 
 
@@ -66,9 +67,7 @@ def _cancel_all(context: Services, tenant: str, body: CancelBody) -> Response:
 def get_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
     """Get a job as it is now, with fresh links to its finished pictures."""
     job = own_job(context, caller.tenant, job_id)
-    waiting = job.status is JobStatus.QUEUED
-    position = context.store.position(job_id) if waiting else None
-    return json_response(context.render.job(job, position))
+    return json_response(context.render.job(job, context.outlook.queue([job]).get(job_id)))
 
 
 @router.post("/{job_id}/cancel", response_model=JobAnswer, responses=CANCEL_RESPONSES)

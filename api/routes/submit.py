@@ -11,13 +11,13 @@ from starlette.responses import Response
 from api.auth import authenticate
 from api.examples import SUBMIT_EXTRA, SUBMIT_RESPONSES
 from api.json_body import read_json
-from api.preferences import Wish, wait_seconds, wish
+from api.preferences import Wish, wait_seconds, wants_dry_run, wish
 from api.problems import respond
 from api.routes.answers import json_response
 from api.services import Services, services_of
 from api.submission import Submitted
 from api.waiting import wait_for_end
-from api.wire import JobAnswer
+from api.wire import JobAnswer, QueueAnswer
 from shared.errors import JobCanceled, JobExpired
 from shared.job import Job, JobStatus
 
@@ -48,7 +48,8 @@ async def submit_job(request: Request) -> Response:
     """Submit a job.
 
     Answers at once with `202`, or with `Prefer: wait=N` (at most 60 seconds) when the job has
-    ended; with `Accept: image/png` too, the answer is then the first picture itself.
+    ended; with `Accept: image/png` too, the answer is then the first picture itself. With
+    `?dry_run=true` nothing is queued: `200` with the whole request, its cost and its time.
     """
     context = services_of(request)
     caller = await authenticate(request)
@@ -57,6 +58,8 @@ async def submit_job(request: Request) -> Response:
     seconds = wait_seconds(headers.get("prefer"))
     # Who does not wait gets the job, whatever it accepts.
     wished = wish(headers.get("accept")) if seconds is not None else Wish(picture=False)
+    if wants_dry_run(request.query_params.get("dry_run")):
+        return json_response(await context.submission.dry_run(caller.tenant, raw, wished.format))
     submitted = await context.submission.submit(
         caller,
         raw,
@@ -64,20 +67,33 @@ async def submit_job(request: Request) -> Response:
         wished.format,
     )
     if seconds is None:
-        return _answer(context, submitted.job, submitted, {})
+        return _answer(context, submitted.job, submitted.queue, submitted, {})
     job = await wait_for_end(context.hub, context.store, submitted.job, seconds)
     applied = {"Preference-Applied": f"wait={seconds}"}
     if wished.picture and job.status.terminal:
         return await run_in_threadpool(_picture, context, job, applied)
-    return await run_in_threadpool(_answer, context, job, submitted, applied)
+    return await run_in_threadpool(_answer_now, context, job, submitted, applied)
 
 
-def _answer(context: Services, job: Job, submitted: Submitted, headers: dict[str, str]) -> Response:
+def _answer_now(
+    context: Services, job: Job, submitted: Submitted, headers: dict[str, str]
+) -> Response:
+    queue = context.outlook.queue([job]).get(job.id)
+    return _answer(context, job, queue, submitted, headers)
+
+
+def _answer(
+    context: Services,
+    job: Job,
+    queue: QueueAnswer | None,
+    submitted: Submitted,
+    headers: dict[str, str],
+) -> Response:
     headers["Location"] = context.render.location(job.id)
     if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"
     status = 200 if job.status.terminal and "Preference-Applied" in headers else 202
-    return json_response(context.render.job(job), status, headers)
+    return json_response(context.render.job(job, queue), status, headers)
 
 
 def _picture(context: Services, job: Job, headers: dict[str, str]) -> Response:

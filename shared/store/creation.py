@@ -51,10 +51,14 @@ def outcome(new: NewJob, answer: Any) -> Created | TesseraError:
     match kind:
         case "mismatch":
             return IdempotencyMismatch(MISMATCH)
-        case "quota":
-            return QuotaExceeded("you have as many jobs queued as you may")
+        case "too_many":
+            waiting = float(detail[0])
+            return QuotaExceeded("you have as many jobs queued as you may", waiting_cost=waiting)
+        case "too_dear":
+            waiting = float(detail[0])
+            return QuotaExceeded("you have as much work queued as you may", waiting_cost=waiting)
         case "full":
-            return QueueFull("the queue is full")
+            return QueueFull("the queue is full", waiting_cost=float(detail[0]))
         case "replayed":
             return Created(detail[0], replayed=True)
     job = Job(
@@ -66,4 +70,4 @@ def outcome(new: NewJob, answer: Any) -> Created | TesseraError:
         warnings=new.warnings,
         progress=Progress(steps=new.request.steps),
     )
-    return Created(new.id, replayed=False, job=job)
+    return Created(new.id, replayed=False, job=job, ahead=records.ahead(detail[1]))

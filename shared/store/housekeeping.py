@@ -30,6 +30,10 @@ class Housekeeping:
         ended: list[str] = self._scripts("expire", limit)
         return ended
 
+    def expire(self, job_id: str) -> bool:
+        """End one job if its deadline has passed; whether it has expired, now or before."""
+        return bool(self._scripts("expire_one", job_id))
+
     def reap(
         self, *, worker_id: str | None = None, blamed: Collection[str] | None = None
     ) -> Reaped:

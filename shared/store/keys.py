@@ -18,7 +18,7 @@ LASTING = {
     r"tessera:events:job_\w+": "forget, with the record",
     r"tessera:input(_jobs)?:[^:]+:in_\w+": "forget_input, some time after the last use",
     r"tessera:tenant:[^:]+:\w+": "empties with the tenant's jobs",
-    r"tessera:lane:[^:]+:\w+:(waiting|tenants|idle|jobs:[^:]+)": "empties with the lane",
+    r"tessera:lane:[^:]+:\w+:(waiting|tenants|costs|idle|jobs:[^:]+)": "empties with the lane",
     r"tessera:(leases|deadlines|expiry|sweeps|lanes|inputs)": "indexes; empty with the jobs",
     r"tessera:queue:(cost|turn|reaped_at)": "one number or a few, for all jobs together",
     r"tessera:workers": "ids; those without a record are dropped when the list is read",

@@ -10,7 +10,7 @@ from shared.request import Priority
 from shared.store import keys, records
 from shared.store.events import progress_message
 from shared.store.scripts import Scripts
-from shared.store.values import Idempotency, LaneState
+from shared.store.values import Ahead, Idempotency, LaneState
 
 MISMATCH = "this idempotency key came before with another body"
 PROGRESS_SECONDS = 3600  # much longer than the pause between two reports
@@ -83,10 +83,18 @@ class Reading:
             for model, priority, jobs, cost, oldest in rows
         }
 
-    def position(self, job_id: str) -> int | None:
-        """About how many jobs go before this one in fair order; None unless it waits."""
-        ahead: int | None = self._scripts("position", job_id)
-        return ahead
+    def ahead_of(self, job_ids: Sequence[str]) -> dict[str, tuple[Ahead, ...]]:
+        """About what goes before each of these jobs in fair order; those that wait alone."""
+        answers = self._scripts.many("ahead", [[job_id] for job_id in job_ids])
+        found = {}
+        for job_id, rows in zip(job_ids, answers, strict=True):
+            if rows is not None:
+                found[job_id] = records.ahead(rows)
+        return found
+
+    def prospect(self, model: str, priority: Priority, tenant: str) -> tuple[Ahead, ...]:
+        """About what would go before a job that this tenant submitted now."""
+        return records.ahead(self._scripts("prospect", model, priority, tenant))
 
     def report_progress(self, latest: Mapping[str, Progress]) -> None:
         """Keep the newest progress of many jobs, and tell whoever listens."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from shared.job import Job, JobError, JobStatus, JobWarning, Progress, StoredImage, Timing
 from shared.request import GenerationRequest
+from shared.store.values import Ahead
 
 SUSPECT_CRASHES = 2
 SUSPECT_LOSSES = 3
@@ -51,6 +52,7 @@ def job_from(job_id: str, fields: Mapping[str, str], progress: Progress | None =
         request=request,
         created_at=seconds(fields["created_at"]),
         started_at=_moment(fields.get("started_at")),
+        claimed_at=_moment(fields.get("claimed_at")),
         finished_at=_moment(fields.get("finished_at")),
         attempts=int(fields["attempts"]),
         crashes=int(fields.get("crashes", 0)),
@@ -65,6 +67,11 @@ def job_from(job_id: str, fields: Mapping[str, str], progress: Progress | None =
 def seconds(microseconds: str) -> float:
     """A moment of the scripts' clock in seconds since 1970."""
     return int(microseconds) / 1_000_000
+
+
+def ahead(rows: Sequence[Sequence[str]]) -> tuple[Ahead, ...]:
+    """What a script says goes before a job."""
+    return tuple(Ahead(model, float(jobs), float(cost)) for model, jobs, cost in rows)
 
 
 def _moment(text: str | None) -> float | None:

@@ -57,12 +57,22 @@ class Idempotency:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """About how many jobs of one model go before another, and their cost."""
+
+    model: str
+    jobs: float
+    cost: float
+
+
+@dataclass(frozen=True)
 class Created:
     """An accepted job; `job` is None where an earlier one is replayed: read that one's record."""
 
     job_id: str
     replayed: bool
     job: Job | None = None
+    ahead: tuple[Ahead, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from shared.connections import RedisPair, store_errors
+from shared.pace import WorkerPace
 from shared.store import keys
 from shared.store.scripts import Scripts
 
@@ -34,7 +35,7 @@ class HeldModel(BaseModel):
 
 
 class WorkerRecord(BaseModel):
-    """One GPU process: what it holds and how wide it steps. `started_at` in seconds since 1970.
+    """One GPU process: what it holds and how fast it is. `started_at` in seconds since 1970.
 
     It claims for `models`; `loading` are those that it will have soon; `held` describes what is
     warm.
@@ -50,6 +51,7 @@ class WorkerRecord(BaseModel):
     max_rows: int
     state: WorkerState
     started_at: float
+    pace: WorkerPace = WorkerPace()
 
 
 class WorkerRegistry:

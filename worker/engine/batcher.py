@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from worker.engine.rows import REPRODUCIBLE_ROWS
 from worker.engine.sample import BatchKey, Kind, Sample
 
+# A sample that others of higher priority have kept waiting for so many ticks is aged,
+AGED_TICKS = 64
+# and one tick in so many is led by the aged sample that waits longest.
+AGED_TURN = 8
+
 
 @dataclass(slots=True)
 class _Group:
@@ -25,13 +30,17 @@ class Batcher:
 
     A group that holds a sample of higher priority always goes before one that does not. Among
     equals the group that has had the least device time goes, so that slow ticks (large
-    pictures) do not take more than their share. Inside a group: priority, then age.
+    pictures) do not take more than their share. Inside a group: priority, then the jobs' places.
+    Who is not chosen is paused and keeps its state. Low priority never starves: it has an aged
+    sample's turn now and then, never twice running.
     """
 
     def __init__(self, max_rows: Callable[[str], int]) -> None:
         """`max_rows` tells the widest batch of a model, by its id."""
         self._max_rows = max_rows
         self._groups: dict[BatchKey, _Group] = {}
+        self._ticks = 0
+        self._last_tick: dict[Sample, int] = {}  # of each sample, or its arrival
 
     def __len__(self) -> int:
         return sum(len(group.samples) for group in self._groups.values())
@@ -50,6 +59,7 @@ class Batcher:
             group = self._groups[sample.key] = _Group(served, self._limit(sample.key))
         group.samples.append(sample)
         group.samples.sort(key=lambda member: member.order)
+        self._last_tick[sample] = self._ticks
 
     def discard(self, sample: Sample) -> None:
         """Let the sample take part no more, if it still does."""
@@ -57,6 +67,7 @@ class Batcher:
         if group is None or sample not in group.samples:
             return
         group.samples.remove(sample)
+        del self._last_tick[sample]
         if not group.samples:
             del self._groups[sample.key]
 
@@ -72,15 +83,33 @@ class Batcher:
         """
         if not self._groups:
             return []
-        key, group = min(self._groups.items(), key=lambda item: (item[1].priority, item[1].served))
-        batch = [group.samples[0]]
-        rows = batch[0].rows
-        for sample in group.samples[1:]:
-            barred = key.kind is Kind.SUSPECT and sample.job_id != batch[0].job_id
-            if rows + sample.rows <= group.limit and not barred:
+        self._ticks += 1
+        first = self._aged() or self._foremost()
+        group = self._groups[first.key]
+        batch = [first]
+        rows = first.rows
+        for sample in group.samples:
+            barred = first.key.kind is Kind.SUSPECT and sample.job_id != first.job_id
+            if sample is not first and rows + sample.rows <= group.limit and not barred:
                 batch.append(sample)
                 rows += sample.rows
+        for sample in batch:
+            self._last_tick[sample] = self._ticks
         return batch
+
+    def _foremost(self) -> Sample:
+        group = min(self._groups.values(), key=lambda group: (group.priority, group.served))
+        return group.samples[0]
+
+    def _aged(self) -> Sample | None:
+        if self._ticks % AGED_TURN:
+            return None
+        highest = min(group.priority for group in self._groups.values())
+        kept_waiting = [sample for sample in self.samples() if sample.priority > highest]
+        longest = min(kept_waiting, key=lambda sample: self._last_tick[sample], default=None)
+        if longest is None or self._ticks - self._last_tick[longest] <= AGED_TICKS:
+            return None
+        return longest
 
     def charge(self, key: BatchKey, seconds: float) -> None:
         """Count a tick's device time against its group, if it is still there."""

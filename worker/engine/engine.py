@@ -1,6 +1,7 @@
 """The engine: the thread that steps. It admits what arrived, asks the batcher, ticks, retires."""
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, MutableMapping, Sequence
@@ -21,14 +22,23 @@ RUN_AHEAD = 1
 
 @dataclass(frozen=True, slots=True)
 class TickReport:
-    """One tick, for metrics. `seconds` is device time."""
+    """One tick, for metrics and the cost model.
+
+    Attributes:
+        seconds: device time.
+        groups: how many take turns after this tick.
+        latent_area: height times width of a latent.
+        crowded: whether there were more samples than the tick could take.
+    """
 
     model: str
     rows: int
     padded_rows: int
     samples: int
     seconds: float
-    groups: int  # that take turns after this tick
+    groups: int
+    latent_area: int
+    crowded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,7 @@ class _Launched:
     tick: Tick
     samples: tuple[Sample, ...]
     last_tick_of: tuple[Sample, ...]
+    crowded: bool
 
 
 class Engine:
@@ -187,12 +198,13 @@ class Engine:
             self._launch(samples[:middle])
             self._launch(samples[middle:])
             return
+        crowded = len(self._batcher) > len(samples)
         for sample in samples:
             sample.tick += 1
         last_tick_of = tuple(sample for sample in samples if sample.tick == sample.ticks)
         for sample in last_tick_of:
             self._batcher.discard(sample)
-        self._in_flight.append(_Launched(tick, tuple(samples), last_tick_of))
+        self._in_flight.append(_Launched(tick, tuple(samples), last_tick_of, crowded))
 
     def _complete(self) -> None:
         """Wait for the oldest tick in flight and hand out what it finished."""
@@ -213,6 +225,8 @@ class Engine:
                 samples=len(launched.samples),
                 seconds=outcome.seconds,
                 groups=self._batcher.groups,
+                latent_area=math.prod(key.latent_shape[1:]),
+                crowded=launched.crowded,
             )
         )
 

@@ -56,7 +56,7 @@ class Sample:
     rows: int  # lines it takes in the model's batch
     ticks: int  # model calls until it is finished
     priority: int  # 0 is served first
-    sequence: int  # grows with every job of this process: age, without a clock
+    sequence: int  # the job's place in the worker's fair order
     state: Any  # the stepper's own
     later_ticks: int = 0  # of the pass that begins with its result; 0 where that is a picture
     tick: int = 0  # model calls begun; only the last of them can be still running
@@ -64,7 +64,7 @@ class Sample:
 
     @property
     def order(self) -> tuple[int, int, int]:
-        """Sorts by priority, then age, then place in the job."""
+        """Sorts by priority, then the job's place, then place in the job."""
         return (self.priority, self.sequence, self.index)
 
     def deliver(self, result: Any) -> None:

@@ -62,6 +62,11 @@ class ResidentModel:
         self._attention = attention
         self._tables = SamplerTables(scheduler_config)
 
+    @property
+    def cell_pixels(self) -> int:
+        """How many pixels of a picture one place of the latent stands for."""
+        return self._autoencoder.scale_factor**2
+
     def close(self) -> None:
         """End the model's threads, after what they have begun."""
         self.text.close()

@@ -14,6 +14,7 @@ from shared.settings import JobSettings
 LIBRARY = (
     "_record.lua",
     "_queue.lua",
+    "_ahead.lua",
     "_deliveries.lua",
     "_webhooks.lua",
     "_transitions.lua",
@@ -92,6 +93,7 @@ def _constants(settings: JobSettings) -> str:
         "MAX_FAILURES": settings.max_attempts,
         "MAX_QUEUED": settings.max_queued_jobs,
         "MAX_QUEUED_PER_TENANT": settings.max_queued_jobs_per_tenant,
+        "MAX_QUEUED_COST_PER_TENANT": settings.max_queued_cost_per_tenant,
         "UNWATCHED": microseconds(UNWATCHED_SECONDS),
         "SWEEP_DELAY": microseconds(SWEEP_DELAY_SECONDS),
         "CLAIM_MEMORY_SECONDS": CLAIM_MEMORY_SECONDS,

@@ -1,7 +1,10 @@
 -- The queue: lanes of (model, priority), in each the waiting tenants by virtual time.
 --
--- A lane is four sorted sets: `waiting` (all its jobs by age), `jobs:{tenant}` (one tenant's by age),
--- `tenants` (those with jobs, by virtual time) and `idle` (those without, but ahead of the others).
+-- A lane is five sorted sets: `waiting` (all its jobs by age), `jobs:{tenant}` (one tenant's by age),
+-- `tenants` (those with jobs, by virtual time), `costs` (the same, by the cost that waits) and `idle`
+-- (those without jobs, but ahead of the others).
+
+local PRIORITIES = { 'high', 'normal', 'low' }
 
 local function lane_of(job)
   return job.model .. ':' .. job.priority
@@ -26,6 +29,7 @@ local function enqueue(job)
   end
   redis.call('ZADD', lane_key(lane, 'waiting'), job.created_at, job.id)
   redis.call('ZADD', lane_key(lane, 'jobs:' .. job.tenant), job.created_at, job.id)
+  redis.call('ZINCRBY', lane_key(lane, 'costs'), job.cost, job.tenant)
   redis.call('HINCRBYFLOAT', 'tessera:queue:cost', lane, job.cost)
   redis.call('SADD', 'tessera:lanes', lane)
 end
@@ -36,9 +40,11 @@ local function dequeue(job)
   redis.call('ZREM', lane_key(lane, 'waiting'), job.id)
   redis.call('ZREM', lane_key(lane, 'jobs:' .. job.tenant), job.id)
   redis.call('HINCRBYFLOAT', 'tessera:queue:cost', lane, -job.cost)
+  redis.call('ZINCRBY', lane_key(lane, 'costs'), -job.cost, job.tenant)
   if redis.call('EXISTS', lane_key(lane, 'jobs:' .. job.tenant)) == 0 then
     redis.call('ZADD', idle, redis.call('ZSCORE', tenants, job.tenant), job.tenant)
     redis.call('ZREM', tenants, job.tenant)
+    redis.call('ZREM', lane_key(lane, 'costs'), job.tenant)
   end
   local least = smallest(lane)
   if least then

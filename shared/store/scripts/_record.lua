@@ -44,6 +44,11 @@ local function terminal(job)
   return job.status ~= 'queued' and job.status ~= 'running'
 end
 
+local function overdue(job, now)
+  local deadline = redis.call('ZSCORE', 'tessera:deadlines', job.id)
+  return deadline and tonumber(deadline) <= now
+end
+
 local function owns(job, attempt)
   return job and job.status == 'running' and job.attempt == attempt
 end

@@ -7,7 +7,6 @@
 
 local attempt, worker, floor = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local FIRST_MODEL = 4
-local PRIORITIES = { 'high', 'normal', 'low' }
 
 local function oldest(lane)
   return tonumber(redis.call('ZRANGE', lane_key(lane, 'waiting'), 0, 0, 'WITHSCORES')[2])
@@ -51,15 +50,14 @@ local lane = choose_lane(now)
 while lane do
   local tenant = redis.call('ZRANGE', lane_key(lane, 'tenants'), 0, 0)[1]
   local job = load_job(redis.call('ZRANGE', lane_key(lane, 'jobs:' .. tenant), 0, 0)[1])
-  local deadline = redis.call('ZSCORE', 'tessera:deadlines', job.id)
-  if deadline and tonumber(deadline) <= now then
+  if overdue(job, now) then
     stop(job, 'expired', now)
     lane = choose_lane(now)
   else
     charge(job)
     dequeue(job)
     local first = redis.call('HSETNX', record_key(job.id), 'started_at', whole(now)) == 1
-    set(job, 'attempt', attempt, 'worker', worker)
+    set(job, 'attempt', attempt, 'worker', worker, 'claimed_at', whole(now))
     count(job, 'attempts')
     redis.call('ZADD', 'tessera:leases', whole(now + LEASE), job.id)
     redis.call('SET', memory, job.id, 'EX', CLAIM_MEMORY_SECONDS)

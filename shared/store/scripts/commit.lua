@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- The job has succeeded; all its pictures have been told.
+-- The job has succeeded, all its pictures told; or it expires, if its deadline has passed.
 
 local job, attempt, timing = load_job(ARGV[1]), ARGV[2], ARGV[3]
 local FIRST_WARNING = 4
@@ -12,7 +12,12 @@ end
 if job.images ~= job.num_images then
   return redis.error_reply('PICTURES a commit with ' .. job.images .. ' of ' .. job.num_images)
 end
+local now = now_us()
+if overdue(job, now) then
+  stop(job, 'expired', now)
+  return 'lost'
+end
 set(job, 'ended_by', 'commit:' .. attempt, 'timing', timing)
 warn(job, FIRST_WARNING)
-finish(job, 'succeeded', now_us())
+finish(job, 'succeeded', now)
 return 'ok'

@@ -1,6 +1,7 @@
 #!lua
 -- Accept a job: idempotency first, then limits, then everything at once.
--- Answers {'created', created_at}, {'replayed', job_id}, {'mismatch'}, {'quota'} or {'full'}.
+-- Answers {'created', created_at, what goes before it}, {'replayed', job_id}, {'mismatch'}, or a
+-- refusal with the cost that waits: {'too_many', cost}, {'too_dear', cost}, {'full', cost}.
 
 local job = {
   id = ARGV[1], tenant = ARGV[2], model = ARGV[3], priority = ARGV[4], cost = ARGV[5], attempts = 0,
@@ -21,20 +22,26 @@ if idempotency ~= '' then
   end
 end
 
-local created_at = redis.call('HGET', record_key(job.id), 'created_at')
-if created_at then
-  return { 'created', created_at }
+local known = load_job(job.id)
+if known then
+  return { 'created', known.created_at, known.status == 'queued' and ahead_of(known) or {} }
 end
 
-if redis.call('ZCARD', index_key(job, 'queued')) >= MAX_QUEUED_PER_TENANT then
-  return { 'quota' }
-end
-local depth = 0
+local depth, cost, own_cost = 0, 0, 0
 for _, lane in ipairs(redis.call('SMEMBERS', 'tessera:lanes')) do
   depth = depth + redis.call('ZCARD', lane_key(lane, 'waiting'))
+  cost = cost + redis.call('HGET', 'tessera:queue:cost', lane)
+  own_cost = own_cost + (redis.call('ZSCORE', lane_key(lane, 'costs'), job.tenant) or 0)
+end
+if redis.call('ZCARD', index_key(job, 'queued')) >= MAX_QUEUED_PER_TENANT then
+  return { 'too_many', whole(own_cost) }
+end
+-- A single job is never too dear: its model's own limit has let it through.
+if own_cost > 0 and own_cost + job.cost > MAX_QUEUED_COST_PER_TENANT then
+  return { 'too_dear', whole(own_cost) }
 end
 if depth >= MAX_QUEUED then
-  return { 'full' }
+  return { 'full', whole(cost) }
 end
 
 local now = now_us()
@@ -55,4 +62,4 @@ redis.call('ZADD', index_key(job, 'jobs'), 0, job.id)
 enqueue(job)
 move(job, 'queued')
 warn(job, FIRST_WARNING)
-return { 'created', job.created_at }
+return { 'created', job.created_at, ahead_of(job) }

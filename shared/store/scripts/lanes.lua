@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=no-writes
 -- What waits in each lane: {model, priority, jobs, cost, seconds of the oldest}.
 
 local now = now_us()

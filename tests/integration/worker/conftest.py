@@ -24,6 +24,7 @@ from worker.flight_record import FlightRecord
 from worker.metrics import WorkerMetrics
 from worker.models.device import DeviceSettings
 from worker.models.load import load_model
+from worker.pace import Pacer
 from worker.recorded_stepper import RecordedStepper
 from worker.tasks import Workshop
 
@@ -54,8 +55,12 @@ def shop(model, store, objects, redis_settings):
     tickets = TicketQueue(redis_settings)
     engine.start()
     compressors = Compressors(1)
+    pacer = Pacer()
+    pacer.loaded(
+        "tiny", max_rows=4, cell_pixels=4, pixels=4096, tick_seconds={2: 0.01}, load_seconds=0.0
+    )
     yield Workshop(
-        store, objects, tickets, engine, compressors, {"tiny": model}, record, metrics, 10.0
+        store, objects, tickets, engine, compressors, {"tiny": model}, record, metrics, pacer, 10.0
     )
     compressors.close()
     engine.stop()

@@ -35,7 +35,7 @@ def test_a_tick_is_counted():
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
     metrics.observe_tick(
-        TickReport("tiny", rows=5, padded_rows=6, samples=3, seconds=0.25, groups=2)
+        TickReport("tiny", 5, 6, samples=3, seconds=0.25, groups=2, latent_area=64, crowded=True)
     )
     labels = {"model": "tiny", "rows": "6"}
     assert registry.get_sample_value("tessera_step_duration_seconds_sum", labels) == 0.25

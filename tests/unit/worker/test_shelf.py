@@ -19,6 +19,7 @@ from worker.engine.sample import EngineStopped, Kind
 from worker.metrics import WorkerMetrics
 from worker.models.device import DeviceSettings
 from worker.models.load import estimate_bytes
+from worker.pace import Pacer
 from worker.shelf import Shelf
 
 CPU = DeviceSettings(device="cpu")
@@ -64,7 +65,9 @@ def new_shelf(entries, steppers, registry):
     def new_shelf(models_that_fit):
         budget = models_that_fit * estimate_bytes(entries[0], CPU)
         metrics = WorkerMetrics(registry)
-        shelves.append(Shelf(entries, CPU, budget, steppers, lambda stepper: stepper, metrics))
+        shelves.append(
+            Shelf(entries, CPU, budget, steppers, lambda stepper: stepper, metrics, Pacer())
+        )
         return shelves[-1]
 
     yield new_shelf

@@ -97,6 +97,9 @@ class Model:
             return "ok"
         if not job or not self._owns(job, attempt):
             return "lost"
+        if how == "commit" and job.overdue:
+            self._end(job, "expired")
+            return "lost"
         job.ended_by = (how, attempt)
         job.failures += how == "fail"
         if how == "commit":

@@ -24,6 +24,20 @@ def test_a_tenant_may_queue_so_many(make_world: MakeWorld) -> None:
     world.submit()
 
 
+def test_a_tenant_may_queue_so_much_work(make_world: MakeWorld) -> None:
+    world = make_world(max_queued_cost_per_tenant=10)
+    first = world.submit(steps=30)  # a single job is never too dear
+    with pytest.raises(QuotaExceeded) as refused:
+        world.submit(priority="low")
+    assert refused.value.waiting_cost == 30
+    world.submit("somebody-else")
+    world.store.cancel(first)
+    world.submit(steps=6)
+    world.submit(steps=4, model="other")
+    with pytest.raises(QuotaExceeded):
+        world.submit()
+
+
 def test_the_queue_takes_so_many_over_all_lanes(make_world: MakeWorld) -> None:
     world = make_world(max_queued_jobs=3)
     world.submit("a")
@@ -47,8 +61,8 @@ def test_the_depth_holds_under_parallel_clients(make_world: MakeWorld) -> None:
             return False
         return True
 
-    with ThreadPoolExecutor(16) as pool:
-        assert sum(pool.map(submit, range(60))) == 10
+    with ThreadPoolExecutor(100) as pool:
+        assert sum(pool.map(submit, range(200))) == 10
 
 
 def test_fifty_threads_with_one_key_make_one_job(world: World) -> None:

@@ -72,25 +72,6 @@ def test_lanes_tell_number_cost_and_age(world: World) -> None:
     assert world.store.lanes()[MODEL, Priority.NORMAL].cost == pytest.approx(20)
 
 
-def test_the_place_is_that_of_the_fair_order(world: World) -> None:
-    flood = [world.submit("flood") for _ in range(20)]
-    guest = world.submit("guest")
-    high = world.submit("guest", priority=Priority.HIGH)
-    assert world.store.position(high) == 0
-    assert world.store.position(flood[0]) == 2
-    assert world.store.position(guest) == 2
-    assert world.store.position(flood[19]) == 21
-    assert world.store.position(world.claim().job.id) is None
-    assert world.store.position("job_none") is None
-
-
-def test_the_place_among_very_many_tenants_is_extrapolated(world: World) -> None:
-    ids = [world.submit(f"tenant-{number:03}") for number in range(150)]
-    position = world.store.position(ids[-1])
-    assert position is not None
-    assert 140 <= position <= 150
-
-
 def test_progress_is_the_newest_while_the_job_runs(world: World) -> None:
     claim = world.start(steps=8, num_images=2)
     job_id = claim.job.id

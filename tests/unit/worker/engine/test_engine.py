@@ -62,8 +62,10 @@ def test_a_sample_takes_all_its_ticks(engine, stepper, reports):
     engine.stop()
     assert sample.tick == 3
     assert reports == [
-        TickReport("toy", rows=2, padded_rows=2, samples=1, seconds=0.001, groups=groups)
-        for groups in (1, 1, 0)
+        TickReport(
+            "toy", 2, 2, samples=1, seconds=0.001, groups=left, latent_area=64, crowded=False
+        )
+        for left in (1, 1, 0)
     ]
 
 

@@ -1,0 +1,71 @@
+"""How good the promised times are: a seeded trace of 200 mixed jobs on a fake device."""
+
+import random
+import statistics
+from typing import Any
+
+from bench.requests import request
+from bench.simulation import MODEL, Device, Simulation, Submitted, empty_store
+from shared.request import Priority
+
+SEED = 5
+JOBS = 200
+SIZES = (384, 512, 768)
+TARGET = 0.25
+
+
+def law(rows: int, pixels: int) -> float:
+    """A tick has a part that any batch pays, and one that grows with rows and pixels."""
+    return 0.010 + 0.008 * rows * (pixels / 512**2) ** 1.15
+
+
+def trace(seed: int, jobs: int = JOBS, gap_seconds: float = 0.55) -> list[Submitted]:
+    """Mixed jobs that come at random, now and then in bursts, by three tenants."""
+    chance = random.Random(seed)
+    moment = 0.0
+    made = []
+    for _ in range(jobs):
+        moment += chance.expovariate(1 / gap_seconds)
+        side = chance.choice(SIZES)
+        asked = request(
+            model=MODEL,
+            width=side,
+            height=side,
+            steps=chance.choice((8, 20, 20, 30, 50)),
+            num_images=chance.choice((1, 1, 1, 2, 4)),
+            guidance_scale=chance.choice((7.5, 7.5, 1.0)),
+            priority=chance.choices(list(Priority), (1, 8, 1))[0],
+        )
+        made.append(Submitted(chance.choice("abc"), asked, moment))
+    return made
+
+
+def errors(jobs: list[Submitted]) -> list[float]:
+    """|promised - true| / true of each job that was promised a time."""
+    found = []
+    for job in jobs:
+        assert job.done is not None
+        if job.eta is not None:
+            truth = job.done - job.at
+            found.append(abs(job.eta - truth) / truth)
+    return found
+
+
+def run() -> dict[str, Any]:
+    """The trace on one worker and on three."""
+    results: dict[str, Any] = {"jobs": JOBS, "target_median_error": TARGET}
+    for workers, gap in ((1, 0.55), (3, 0.2)):
+        with empty_store() as store:
+            jobs = trace(SEED, gap_seconds=gap)
+            Simulation(store, Device(law), workers).run(jobs)
+        found = errors(jobs)
+        results[f"workers_{workers}"] = {
+            "median_error": round(statistics.median(found), 3),
+            "p90_error": round(statistics.quantiles(found, n=10)[-1], 3),
+            "median_seconds": round(statistics.median(job.done - job.at for job in jobs), 1),
+        }
+    return results
+
+
+if __name__ == "__main__":
+    print(run())
