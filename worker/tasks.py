@@ -185,9 +185,10 @@ def _as_finished(shop: Workshop, attempt: Attempt, stages: Stages) -> Iterator[S
     while waiting := {one.finished: one for one in attempt.samples if one not in seen}:
         with stages.stage("denoise"):
             done = _first_finished(shop, attempt, waiting)
-        for future in done:
-            seen.add(waiting[future])
-            yield waiting[future]
+        for future, sample in waiting.items():
+            if future in done:
+                seen.add(sample)
+                yield sample
 
 
 def _first_finished(
