@@ -1,11 +1,12 @@
 """The batcher as tables: who is there, who goes."""
 
 import dataclasses
+import itertools
 
 import pytest
 
 from tests.toy_stepper import KEY, make_sample
-from worker.engine.batcher import Batcher
+from worker.engine.batcher import AGED_TICKS, AGED_TURN, Batcher
 from worker.engine.rows import REPRODUCIBLE_ROWS
 from worker.engine.sample import BatchKey, Kind
 
@@ -134,3 +135,36 @@ def test_a_narrowed_group_stays_so_until_it_has_emptied():
     batcher.add(first)
     batcher.add(second)
     assert names(batcher.next()) == ["a", "b"]
+
+
+def test_high_priority_displaces_across_rows_and_groups():
+    running = [make_sample(f"n{number}", sequence=number) for number in range(4)]
+    large = make_sample("large", key=LARGE, sequence=9)
+    batcher = batcher_of(*running, large)
+    assert names(batcher.next()) == ["n0", "n1"]
+
+    batcher.add(make_sample("urgent", key=LARGE, priority=0, sequence=10))
+    assert names(batcher.next()) == ["urgent", "large"]
+    assert len(batcher) == 6  # the others are paused, not lost
+
+
+def test_low_priority_has_a_turn_now_and_then_and_never_twice_running():
+    batcher = batcher_of(
+        make_sample("high", priority=0),
+        make_sample("low", key=LARGE, priority=2),
+        make_sample("low too", key=LARGE, priority=2, rows=4),
+    )
+    led = []
+    for _ in range(AGED_TICKS * 4):
+        batch = batcher.next()
+        led.append(batch[0].priority)
+        batcher.charge(batch[0].key, 0.01)
+    turns = [tick for tick, priority in enumerate(led) if priority == 2]
+
+    assert AGED_TICKS <= turns[0] <= AGED_TICKS + AGED_TURN
+    assert all(later - earlier >= AGED_TURN for earlier, later in itertools.pairwise(turns))
+
+
+def test_equals_do_not_age():
+    batcher = batcher_of(*[make_sample(f"n{number}", sequence=number) for number in range(4)])
+    assert all(names(batcher.next()) == ["n0", "n1"] for _ in range(AGED_TICKS * 3))
