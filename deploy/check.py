@@ -12,6 +12,8 @@ CHECKS = (
     ("hadolint", "Dockerfile"),
     ("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"),
     ("python", "-m", "deploy.metrics_page", "--check"),
+    ("python", "-m", "deploy.grafana.build", "--check"),
+    ("python", "-m", "deploy.prometheus.build", "--check"),
     ("python", "-m", "worker.samplers.capabilities", "--check"),
 )
 

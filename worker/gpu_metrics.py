@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-import torch
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -22,18 +21,21 @@ def watch_gpu(registry: CollectorRegistry) -> None:
         log.warning("no figures of the GPU: the extra `gpu` is not installed")
         return
     import pynvml
+    import torch
 
     pynvml.nvmlInit()
     # The number of a device differs between NVML and torch; its UUID does not.
     uuid = f"GPU-{torch.cuda.get_device_properties(0).uuid}"
-    registry.register(GpuCollector(pynvml, pynvml.nvmlDeviceGetHandleByUUID(uuid)))
+    handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+    registry.register(GpuCollector(pynvml, handle, torch.cuda))
 
 
 class GpuCollector(Collector):
     """The series of one GPU."""
 
-    def __init__(self, nvml: Any, handle: Any) -> None:
-        """`nvml` is the pynvml module, `handle` its word for the device."""
+    def __init__(self, nvml: Any, handle: Any, cuda: Any) -> None:
+        """`nvml` is the pynvml module, `handle` its word for the device; `cuda` is torch's."""
+        self._cuda = cuda
         self._nvml = nvml
         self._handle = handle
 
@@ -65,8 +67,8 @@ class GpuCollector(Collector):
         for kind, size in (
             ("total", held.total),
             ("used", held.used),
-            ("reserved", torch.cuda.memory_reserved()),
-            ("allocated", torch.cuda.memory_allocated()),
+            ("reserved", self._cuda.memory_reserved()),
+            ("allocated", self._cuda.memory_allocated()),
         ):
             memory.add_metric([kind], size)
         utilization.add_metric([], nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)

@@ -1,0 +1,1 @@
+"""Grafana's dashboards, one module each; `build.py` writes them as JSON."""

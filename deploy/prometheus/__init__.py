@@ -1,0 +1,1 @@
+"""What Prometheus is told: where to scrape, what to record, when to alert."""
