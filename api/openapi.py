@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.body import CancelBody, JobBody
+from api.body import CancelBody, EndpointBody, JobBody
 from api.problems import Problem
 
 DESCRIPTION = """
@@ -22,7 +22,7 @@ def install(app: FastAPI) -> None:
         if app.openapi_schema is None:
             found = generate()
             schemas = found["components"]["schemas"]
-            for model in (JobBody, CancelBody, Problem):
+            for model in (JobBody, CancelBody, EndpointBody, Problem):
                 body = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(body.pop("$defs", {}))
                 schemas[model.__name__] = body

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.auth import CurrentCaller
-from api.examples import MODEL_RESPONSES, SAMPLER_RESPONSES
+from api.documented import MODEL_RESPONSES, SAMPLER_RESPONSES
 from api.routes.answers import json_response
 from api.services import Context
 from api.wire import HolderAnswer, ListAnswer, ModelAnswer, SamplerAnswer

@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 
-from api.examples import EVENT_RESPONSES
+from api.documented import EVENT_RESPONSES
 from api.routes.answers import JobId, is_job_id, own_job
 from api.services import Context, Services
 from api.stream import EventStream

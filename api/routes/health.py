@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.examples import LIVE_RESPONSES, PUBLIC, READY_RESPONSES
+from api.documented import LIVE_RESPONSES, PUBLIC, READY_RESPONSES
 from api.services import Context
 
 router = APIRouter(tags=["health"])

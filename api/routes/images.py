@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from api.auth import CurrentCaller
-from api.examples import IMAGE_RESPONSES
+from api.documented import IMAGE_RESPONSES
 from api.render import image_link
 from api.routes.answers import JobId, own_job
 from api.services import Context

@@ -1,5 +1,6 @@
 """`POST /v1/inputs`: pictures sent before the jobs that use them."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.auth import CurrentCaller
-from api.examples import INPUT_EXTRA, INPUT_RESPONSES, INPUTS_RESPONSES
+from api.documented import INPUT_EXTRA, INPUT_RESPONSES, INPUTS_RESPONSES
 from api.input_body import INPUT_ID
 from api.routes.answers import json_response
 from api.services import Context
@@ -19,7 +20,7 @@ from shared.store.values import StoredInput
 
 router = APIRouter(prefix="/v1/inputs", tags=["inputs"])
 
-InputId = Annotated[str, Path(pattern=INPUT_ID)]
+InputId = Annotated[str, Path(examples=["in_9f86d081884c7d659a2feaa0c55ad015"])]
 
 
 @router.post(
@@ -42,7 +43,8 @@ async def add_input(request: Request, caller: CurrentCaller, context: Context) -
 @router.get("/{input_id}", response_model=InputAnswer, responses=INPUT_RESPONSES)
 async def get_input(input_id: InputId, caller: CurrentCaller, context: Context) -> Response:
     """Tell of a picture that was sent before, and keep it for another week."""
-    stored = await context.inputs.find(caller.tenant, input_id)
+    known = re.fullmatch(INPUT_ID, input_id)
+    stored = await context.inputs.find(caller.tenant, input_id) if known else None
     if stored is None:
         raise NotFound("no such input")
     return json_response(_answer(stored))

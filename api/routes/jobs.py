@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.auth import CurrentCaller
 from api.body import CancelBody
-from api.examples import CANCEL_EXTRA, CANCEL_RESPONSES, JOB_RESPONSES, LIST_RESPONSES, PROBLEMS
+from api.documented import CANCEL_EXTRA, CANCEL_RESPONSES, JOB_RESPONSES, LIST_RESPONSES, PROBLEMS
 from api.json_body import parse_json, read_json
 from api.routes.answers import JobId, is_job_id, json_response, own_job
 from api.services import Context, Services

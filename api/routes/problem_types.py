@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.examples import PROBLEM_RESPONSES, PUBLIC
+from api.documented import PROBLEM_RESPONSES, PUBLIC
 from api.wire import ProblemMeaning
 from shared.errors import NotFound, TesseraError
 

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from api.auth import authenticate
-from api.examples import SUBMIT_EXTRA, SUBMIT_RESPONSES
+from api.documented import SUBMIT_EXTRA, SUBMIT_RESPONSES
 from api.json_body import read_json
 from api.preferences import Wish, wait_seconds, wants_dry_run, wish
 from api.problems import respond

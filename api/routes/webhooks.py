@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.auth import CurrentCaller
 from api.body import EndpointBody
-from api.examples import PROBLEMS
+from api.documented import DELIVERIES_RESPONSES, DELIVERY_RESPONSES, ENDPOINT_EXTRA, PROBLEMS
 from api.json_body import parse_json, read_json
 from api.routes.answers import is_job_id, json_response
 from api.services import Context
@@ -23,7 +23,9 @@ _DELIVERY_ID = re.compile(r"msg_[0-9a-f]{32}_[a-z]+")
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 
-@router.get("/deliveries", response_model=ListAnswer[DeliveryAnswer], responses=PROBLEMS)
+@router.get(
+    "/deliveries", response_model=ListAnswer[DeliveryAnswer], responses=DELIVERIES_RESPONSES
+)
 def list_deliveries(
     job_id: Annotated[str, Query(max_length=64)], caller: CurrentCaller, context: Context
 ) -> Response:
@@ -36,7 +38,7 @@ def list_deliveries(
     "/deliveries/{delivery_id}/redeliver",
     status_code=202,
     response_model=DeliveryAnswer,
-    responses=PROBLEMS,
+    responses=DELIVERY_RESPONSES,
 )
 def redeliver(
     delivery_id: Annotated[str, Path(max_length=64)], caller: CurrentCaller, context: Context
@@ -52,7 +54,7 @@ def redeliver(
     return json_response(_answer(record), 202)
 
 
-@router.post("/endpoints/enable", status_code=204, responses=PROBLEMS)
+@router.post("/endpoints/enable", status_code=204, responses=PROBLEMS, openapi_extra=ENDPOINT_EXTRA)
 async def enable_endpoint(request: Request, caller: CurrentCaller, context: Context) -> Response:
     """Let new events go to an endpoint that was disabled, given its URL."""
     body = parse_json(EndpointBody, await read_json(request))
