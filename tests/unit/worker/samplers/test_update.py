@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from worker.samplers.tables import COLUMNS, NOISE, PLANES
-from worker.samplers.update import advance, guide
+from worker.samplers.update import advance_each, advance_together, guide
 
 SAMPLES = 7
+
+both_ways = pytest.mark.parametrize("advance", [advance_each, advance_together])
 
 
 def make_batch(side):
@@ -31,8 +33,9 @@ def test_guidance_is_each_sample_s_own():
     assert torch.equal(mixed[2], conditional[2])
 
 
+@both_ways
 @pytest.mark.parametrize("side", [3, 8, 32])
-def test_an_update_is_the_matrix_product(side):
+def test_an_update_is_the_matrix_product(side, advance):
     planes, prediction, noise, matrices = make_batch(side)
 
     advanced = advance(planes, prediction, noise, matrices)
@@ -43,8 +46,9 @@ def test_an_update_is_the_matrix_product(side):
         torch.testing.assert_close(advanced[i].double(), expected, rtol=1e-5, atol=1e-5)
 
 
+@both_ways
 @pytest.mark.parametrize("side", [3, 8, 32])
-def test_an_update_has_the_same_bits_whatever_the_company(side):
+def test_an_update_has_the_same_bits_whatever_the_company(side, advance):
     planes, prediction, noise, matrices = make_batch(side)
     # One register and no noise would be enough for this sample.
     planes[3, 2:] = 0
