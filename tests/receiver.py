@@ -57,6 +57,7 @@ class Receiver:
     behaviour: Behaviour
     urls: list[str] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    connections: int = 0
     _serving: set[asyncio.Task[None] | None] = field(default_factory=set)  # the loop's are weak
 
     @property
@@ -78,6 +79,7 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._serving.add(asyncio.current_task())
+        self.connections += 1
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             pairs = (line.split(": ", 1) for line in head[1:] if line)
