@@ -5,6 +5,7 @@ import logging
 import random
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from keeper.metrics import KeeperMetrics
@@ -68,18 +69,27 @@ class WebhookSender:
         asyncio.run(self._send_until_stopped())
 
     async def _send_until_stopped(self) -> None:
+        landed = asyncio.Event()
+
+        def land(flight: asyncio.Task[None]) -> None:
+            self._flights.discard(flight)
+            landed.set()
+
         while not self._stopping.is_set():
             try:
                 free = AT_ONCE - len(self._flights)
                 for lent, secrets in await asyncio.to_thread(self._claim, free):
                     flight = asyncio.create_task(self._deliver(lent, secrets))
                     self._flights.add(flight)
-                    flight.add_done_callback(self._flights.discard)
+                    flight.add_done_callback(land)
             except NotReady as error:
                 log.warning("webhooks: %s", error.detail)
             except Exception:  # a defect in one round must not end all later ones
                 log.exception("webhooks failed")
-            await asyncio.sleep(POLL_SECONDS)
+            # A receiver whose flight has ended can have its next one at once.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(landed.wait(), POLL_SECONDS)
+            landed.clear()
         if self._flights:
             await asyncio.wait(self._flights, timeout=DRAIN_SECONDS)
 

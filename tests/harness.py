@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -20,19 +21,25 @@ from shared.ids import new_job_id
 from shared.job import Job, JobStatus
 from shared.objects import ObjectStore
 from shared.queue import TicketQueue, connect_rq
+from shared.request import Webhook, WebhookEvent
 from shared.rq_workers import RegisteredWorker
 from shared.settings import JobSettings, RedisSettings, StorageSettings
+from shared.signature import new_secret
 from shared.store import keys
 from shared.store.job_store import JobStore
+from shared.store.signing import KEYLESS
 from shared.store.values import NewJob
+from shared.store.webhook_route import webhook_route
 from shared.store.workers import WorkerState
 from tessera.local.children import Child, start_child
+from tests.receiver import Receiver
 from tests.tiny_model import build_tiny_sd
 from tests.tiny_request import tiny_request
 
 READY_SECONDS = 60
 STOP_SECONDS = 40
 POLL_SECONDS = 0.02
+WEBHOOK_SECRET = new_secret()
 TENANT = "tests"
 QUICK = {"steps": 4, "guidance_scale": 4.0, "sampler": "euler"}
 
@@ -115,13 +122,28 @@ class Processes:
         live = self.store.live_workers()
         return {worker.id for worker in live if worker.state is WorkerState.READY}
 
-    def submit(self, count: int = 1, *, tickets: int | None = None, **fields: object) -> list[str]:
-        """Create jobs with seeds that count up, and send one ticket each unless told otherwise."""
+    def submit(
+        self,
+        count: int = 1,
+        *,
+        tickets: int | None = None,
+        webhook_url: str | None = None,
+        **fields: object,
+    ) -> list[str]:
+        """Create jobs with seeds that count up, and send one ticket each unless told otherwise.
+
+        A webhook is called for all events, signed with WEBHOOK_SECRET.
+        """
+        if webhook_url is not None:
+            fields["webhook"] = Webhook(url=webhook_url, events=tuple(WebhookEvent))
         request = tiny_request(**QUICK | fields)
         ids = []
         for offset in range(count):
             own = request.model_copy(update={"seed": request.seed + offset})
-            ids.append(self.store.create(NewJob(new_job_id(), TENANT, own)).job_id)
+            job_id = new_job_id()
+            route = webhook_route(own, TENANT, KEYLESS, f"https://pictures.example/{job_id}")
+            self.store.create(NewJob(job_id, TENANT, own, webhook=route))
+            ids.append(job_id)
         self.tickets.send(request.model, request.priority, count if tickets is None else tickets)
         return ids
 
@@ -170,6 +192,20 @@ class Processes:
         assert self.redis.durable.zcard("tessera:deadlines") == 0
         assert not self.store.lanes()
 
+    def check_webhooks(self, receiver: Receiver, ids: Sequence[str]) -> None:
+        """Every end arrived, signed, and under each id came one body only."""
+        pending = partial(self.redis.durable.zcard, keys.PENDING_WEBHOOKS)
+        wait_until(lambda: pending() == 0, 40, "all webhooks delivered")
+        for bodies in receiver.bodies().values():
+            assert len(bodies) == 1
+        told: dict[str, set[str]] = {}
+        for received in receiver.verified(WEBHOOK_SECRET):
+            event = json.loads(received.body)
+            told.setdefault(event["data"]["id"], set()).add(event["type"])
+        for job in self.jobs(ids):
+            started = {"job.started"} if job.started_at else set()
+            assert told[job.id] == {f"job.{job.status}"} | started
+
     def lasting_keys(self) -> list[str]:
         """Keys without a TTL that have no business to stay."""
         allowed = [*keys.LASTING, *RQ_LASTING]
@@ -204,6 +240,8 @@ def processes(
         "s3_secret_access_key": storage.s3_secret_access_key.get_secret_value(),
         "models_file": models_file,
         "metrics_port": 0,
+        "outbound_allow": "127.0.0.0/8:*",
+        "webhook_secret": WEBHOOK_SECRET,
         **environment,
     }
     settings = {f"TESSERA_{name.upper()}": str(value) for name, value in own.items()}

@@ -88,8 +88,8 @@ class Receiver:
             received = Received(head[0].split()[1], headers, body)
             self.received.append(received)
             await self.behaviour(received, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the sender has gone, as it may
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the sender has gone, as it may, or the test is over
         finally:
             writer.close()
             with suppress(OSError):

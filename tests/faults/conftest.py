@@ -18,6 +18,7 @@ from tessera.local.servers import (
     storage_settings,
 )
 from tests.harness import Processes, processes, tiny_models_file
+from tests.receiver import Receiver, receiving
 
 
 class Servers:
@@ -100,6 +101,13 @@ def line(
         started.worker() as worker,
     ):
         yield Line(servers, started, worker, keeper)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of webhooks."""
+    with receiving() as started:
+        yield started
 
 
 LEASE_SECONDS = 4.0

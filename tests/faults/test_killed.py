@@ -15,6 +15,7 @@ from shared.request import PRIORITIES
 from shared.store import keys
 from tests.faults.conftest import LEASE_SECONDS, Line
 from tests.harness import TENANT, Processes, gpu_process_of, in_mid_sampling, kill, wait_until
+from tests.receiver import Receiver
 
 # Long enough to be killed in the middle, without guidance so that it is not longer.
 LONG = {"steps": 60, "guidance_scale": 1.0}
@@ -34,10 +35,12 @@ def assert_rq_has_no_trace(running: Processes) -> None:
     wait_until(settled, 60, "no trace in RQ")
 
 
-def test_the_gpu_process_is_killed_with_eight_jobs_in_flight(line: Line) -> None:
+def test_the_gpu_process_is_killed_with_eight_jobs_in_flight(
+    line: Line, receiver: Receiver
+) -> None:
     running = line.processes
     (victim,) = running.ready_workers()
-    ids = running.submit(8, **LONG)
+    ids = running.submit(8, webhook_url=receiver.url, **LONG)
     wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
     kill(gpu_process_of(line.worker))
     requeued = running.wait_for(ids, JobStatus.QUEUED, 10)
@@ -47,6 +50,8 @@ def test_the_gpu_process_is_killed_with_eight_jobs_in_flight(line: Line) -> None
     running.wait_for(ids, JobStatus.SUCCEEDED, 120)
     assert {job.attempts for job in running.jobs(ids)} == {2}
     running.check_invariants(ids)
+    running.check_webhooks(receiver, ids)
+    assert len(receiver.bodies()) == 2 * len(ids)  # started once, though there were two attempts
     assert_rq_has_no_trace(running)
 
 
