@@ -2,11 +2,9 @@
 
 import hashlib
 import io
-import json
 import struct
 import zlib
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -15,23 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shared.request import GenerationRequest, OutputFormat
-from shared.samplers import SAMPLERS, SCHEDULE_LABELS
+from worker.parameters import as_json, parameters
 from worker.provenance import xmp_packet
-
-# What the picture depends on; the rest of a request is between client and service.
-MAKING = (
-    "model",
-    "prompt",
-    "negative_prompt",
-    "width",
-    "height",
-    "steps",
-    "guidance_scale",
-    "sampler",
-    "schedule",
-    "eta",
-    "reproducible",
-)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_FILTER_UP = 2
@@ -67,7 +50,7 @@ def encode_picture(
     form = request.output.format
     mark = xmp_packet(request) if marked else None
     if form is OutputFormat.PNG:
-        texts = {"parameters": parameters(request, index), "tessera": _json(request, index)}
+        texts = {"parameters": parameters(request, index), "tessera": as_json(request, index)}
         if mark:
             texts[XMP_KEYWORD] = mark
         data = _png(pixels, texts)
@@ -76,32 +59,6 @@ def encode_picture(
     extension = "jpg" if form is OutputFormat.JPEG else form.value
     digest = hashlib.sha256(data).hexdigest()
     return EncodedPicture(data, f"image/{form.value}", extension, digest)
-
-
-def parameters(request: GenerationRequest, index: int) -> str:
-    """How the picture was made, in the lines that AUTOMATIC1111's web UI writes and reads."""
-    facts = {
-        "Steps": request.steps,
-        "Sampler": SAMPLERS[request.sampler].label,
-        "Schedule type": SCHEDULE_LABELS[request.schedule],
-        "CFG scale": f"{request.guidance_scale:g}",
-        "Seed": request.image_seed(index),
-        "Size": f"{request.width}x{request.height}",
-        "Model": request.model,
-        "Eta": f"{request.eta:g}",
-        "Version": f"tessera {version('tessera')}",
-    }
-    lines = [request.prompt]
-    if request.negative_prompt:
-        lines.append(f"Negative prompt: {request.negative_prompt}")
-    lines.append(", ".join(f"{name}: {value}" for name, value in facts.items()))
-    return "\n".join(lines)
-
-
-def _json(request: GenerationRequest, index: int) -> str:
-    facts = request.model_dump(include=set(MAKING))
-    facts["seed"] = request.image_seed(index)
-    return json.dumps({"version": version("tessera"), "request": facts}, ensure_ascii=False)
 
 
 def _png(pixels: NDArray[np.uint8], texts: dict[str, str]) -> bytes:
