@@ -1,6 +1,7 @@
 """The models that this installation serves: `models.toml`, read by gateway and workers alike."""
 
 import tomllib
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -164,6 +165,18 @@ class Catalog(BaseModel):
     def ids(self) -> tuple[str, ...]:
         """Every model's id, in the file's order."""
         return tuple(entry.id for entry in self.models)
+
+    def preferred(self, ids: Sequence[str]) -> list[ModelEntry]:
+        """The entries of these ids in their order; without any, all, the default one first.
+
+        Raises ConfigurationError where an id is not configured.
+        """
+        unknown = [model_id for model_id in ids if model_id not in self.ids]
+        if unknown:
+            raise ConfigurationError(f"no model {unknown[0]!r} is configured")
+        ordered = ids or sorted(self.ids, key=lambda model_id: model_id != self.default)
+        entries = {entry.id: entry for entry in self.models}
+        return [entries[model_id] for model_id in dict.fromkeys(ordered)]
 
     def get(self, model_id: str) -> ModelEntry | None:
         """The entry of that id, or None where it is not configured."""

@@ -108,6 +108,7 @@ class Residency:
         shelf = self._shelf
         shelf.loading = (swap.load,)
         try:
+            shelf.examine(swap.load)
             self._announce()
             for model in swap.evict:
                 shelf.evict(model, self._engine, self._attempts, self._is_stopping)

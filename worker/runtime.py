@@ -3,26 +3,24 @@
 import logging
 import os
 import signal
-import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 
-from shared.catalog import Catalog, ModelEntry, load_catalog
+from shared.catalog import load_catalog
 from shared.connections import connect
-from shared.errors import ConfigurationError, StoreUnavailable
+from shared.errors import StoreUnavailable
 from shared.metrics import MetricsServer, new_registry, serve_metrics
 from shared.objects import ObjectStore
-from shared.pace import WorkerPace
 from shared.queue import TicketQueue, connect_rq
 from shared.storage_metrics import StorageMetrics
 from shared.store.job_store import JobStore
 from shared.store.server import check_servers
-from shared.store.workers import WorkerRecord, WorkerState
+from shared.store.workers import WorkerState
 from worker.attempts import Attempts, Ending
 from worker.compressors import Compressors
 from worker.control import Control
@@ -31,6 +29,7 @@ from worker.engine.engine import Engine, TickReport
 from worker.engine.stepper import Stepper
 from worker.flight_record import FlightRecord
 from worker.gpu_metrics import watch_gpu
+from worker.identity import WorkerIdentity
 from worker.metrics import Inheritance, WorkerMetrics
 from worker.models.device import Attention, DeviceSettings, Precision, resolve_device
 from worker.models.safety import SafetyChecker, load_safety_checker
@@ -53,32 +52,6 @@ SWITCH_SECONDS = 0.0005
 RELEASE_SECONDS = 5.0
 LEDGER_SECONDS = 2.0
 ORPHAN_SECONDS = 3.0
-
-
-class WorkerIdentity:
-    """What the worker says of itself: its state, and the models that it holds."""
-
-    def __init__(self, worker_id: str, shelf: Shelf, pace: Callable[[], WorkerPace]) -> None:
-        self.state = WorkerState.STARTING
-        self.worker_id = worker_id
-        self._shelf = shelf
-        self._pace = pace
-        self._started_at = time.time()
-
-    def record(self) -> WorkerRecord:
-        """The record of this moment."""
-        held = {model: place.held for model, place in self._shelf.places.items()}
-        return WorkerRecord(
-            id=self.worker_id,
-            host=socket.gethostname(),
-            models=self._shelf.claimable.ids,
-            loading=self._shelf.loading,
-            held=held,
-            max_rows=max((model.max_rows for model in held.values()), default=0),
-            state=self.state,
-            started_at=self._started_at,
-            pace=self._pace(),
-        )
 
 
 @dataclass(frozen=True)
@@ -158,19 +131,6 @@ class Runtime:
             self.attempts.end(attempt.attempt_id, Ending.RELEASED)
 
 
-def hosted_models(catalog: Catalog, ids: Sequence[str]) -> list[ModelEntry]:
-    """The entries of these ids in their order, or all of the catalog, the default one first.
-
-    Raises ConfigurationError where an id is not configured.
-    """
-    unknown = [model_id for model_id in ids if model_id not in catalog.ids]
-    if unknown:
-        raise ConfigurationError(f"TESSERA_WORKER_MODELS: there is no model {unknown[0]!r}")
-    ordered = ids or sorted(catalog.ids, key=lambda model_id: model_id != catalog.default)
-    found = {entry.id: entry for entry in catalog.models}
-    return [found[model_id] for model_id in dict.fromkeys(ordered)]
-
-
 def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheritance) -> Runtime:
     """Make a GPU process' parts; the models are loaded, nothing runs yet.
 
@@ -197,7 +157,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     steppers: dict[str, Stepper] = {}
     pacer = Pacer()
     shelf = Shelf(
-        hosted_models(catalog, settings.worker.worker_models),
+        catalog.preferred(settings.worker.worker_models),
         device,
         settings.worker.model_memory_gib * 2**30,
         steppers,

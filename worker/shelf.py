@@ -79,18 +79,26 @@ class Shelf:
         self._pacer = pacer
         self._load_seconds: dict[str, float] = {}
         self._bytes: dict[str, int] = {}
-        for entry in entries:
-            check_defaults(entry)
-            self._bytes[entry.id] = estimate_bytes(entry, device)
-            if self._bytes[entry.id] > budget_bytes:
-                gib = self._bytes[entry.id] / 2**30
-                raise ConfigurationError(
-                    f"model {entry.id} takes {gib:.2f} GiB, more than TESSERA_MODEL_MEMORY_GIB"
-                )
+        for model_id in self.entries:
+            self.examine(model_id)
 
     def bytes_of(self, model_id: str) -> int:
         """What the model's weights take, estimated until it has been loaded once."""
         return self._bytes[model_id]
+
+    def examine(self, model_id: str) -> None:
+        """Look at the model's files from outside.
+
+        Raises ConfigurationError where they cannot be loaded or would not fit alone.
+        """
+        entry = self.entries[model_id]
+        check_defaults(entry)
+        self._bytes[model_id] = estimate_bytes(entry, self._device)
+        if self._bytes[model_id] > self.budget_bytes:
+            gib = self._bytes[model_id] / 2**30
+            raise ConfigurationError(
+                f"model {model_id} takes {gib:.2f} GiB, more than TESSERA_MODEL_MEMORY_GIB"
+            )
 
     def fill(self) -> None:
         """Load as many models as fit, in their order; they are not warm yet."""

@@ -51,3 +51,26 @@ def test_a_wrong_file_is_refused_with_its_reason(tmp_path: Path, text: str, reas
 def test_a_missing_file_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         load_catalog(tmp_path / "none.toml")
+
+
+def test_which_models_a_worker_holds_and_in_which_order(tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    others = "".join(
+        f'[[models]]\nid = "{name}"\nfamily = "sdxl"\npath = "{name}"\n' for name in ("xl", "one")
+    )
+    file.write_text(GOOD.replace("\n\n", f"\n\n{others}"))
+    catalog = load_catalog(file)
+
+    assert catalog.ids == ("xl", "one", "emoji")
+    assert [entry.id for entry in catalog.preferred(())] == ["emoji", "xl", "one"]
+    assert [entry.id for entry in catalog.preferred(("one", "emoji"))] == ["one", "emoji"]
+    with pytest.raises(ConfigurationError, match="no model 'two' is configured"):
+        catalog.preferred(("one", "two"))
+
+
+def test_a_file_belongs_to_a_repository(tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text(GOOD.replace('path = "emoji"', 'path = "emoji"\nfile = "x.safetensors"'))
+
+    with pytest.raises(ConfigurationError, match="`file` is a file of a `repository`"):
+        load_catalog(file)

@@ -31,3 +31,10 @@ def test_a_wrong_variable_is_named(module):
     assert run.returncode == 2
     (line,) = run.stderr.splitlines()
     assert line.startswith(f"tessera {module}: TESSERA_METRICS_PORT: ")
+
+
+def test_a_list_of_models(monkeypatch):
+    monkeypatch.setenv("TESSERA_WORKER_MODELS", "sd15, xl ,")
+
+    assert WorkerSettings().worker_models == ("sd15", "xl")
+    assert WorkerSettings(worker_models=("a",)).worker_models == ("a",)

@@ -4,75 +4,15 @@ import threading
 import weakref
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from shared.catalog import ModelDefaults, ModelEntry
 from shared.errors import ConfigurationError
 from shared.ids import new_attempt_id
 from shared.job import Job
-from tests.tiny_model import build_tiny_sd
 from tests.tiny_request import tiny_request
-from worker.attempts import Attempt, Attempts
-from worker.engine.batcher import Batcher
-from worker.engine.engine import Engine
+from worker.attempts import Attempt
 from worker.engine.sample import EngineStopped, Kind
-from worker.metrics import WorkerMetrics
-from worker.models.device import DeviceSettings
-from worker.models.load import estimate_bytes
-from worker.pace import Pacer
-from worker.shelf import Shelf
 
-CPU = DeviceSettings(device="cpu")
 PATIENCE = 60
-
-
-@pytest.fixture(scope="module")
-def entries(tmp_path_factory):
-    path = build_tiny_sd(tmp_path_factory.mktemp("tiny"))
-    defaults = ModelDefaults(width=64, height=64, steps=2)
-    return [
-        ModelEntry(id=name, family="sd", path=path, defaults=defaults) for name in ("one", "two")
-    ]
-
-
-@pytest.fixture
-def registry():
-    return CollectorRegistry()
-
-
-@pytest.fixture
-def steppers():
-    return {}
-
-
-@pytest.fixture
-def engine(steppers):
-    engine = Engine(Batcher(lambda model: steppers[model].max_rows), steppers, lambda tick: None)
-    engine.start()
-    yield engine
-    engine.stop()
-
-
-@pytest.fixture
-def attempts():
-    return Attempts(4, lambda job_id: None)
-
-
-@pytest.fixture
-def new_shelf(entries, steppers, registry):
-    shelves = []
-
-    def new_shelf(models_that_fit):
-        budget = models_that_fit * estimate_bytes(entries[0], CPU)
-        metrics = WorkerMetrics(registry)
-        shelves.append(
-            Shelf(entries, CPU, budget, steppers, lambda stepper: stepper, metrics, Pacer())
-        )
-        return shelves[-1]
-
-    yield new_shelf
-    for shelf in shelves:
-        shelf.close()
 
 
 def loaded(registry):
@@ -82,11 +22,11 @@ def loaded(registry):
     ]
 
 
-def test_as_many_as_fit_are_loaded_and_then_warmed(new_shelf, engine, registry):
+def test_as_many_as_fit_are_loaded_and_then_warmed(new_shelf, shelf_engine, registry):
     shelf = new_shelf(1.5)
     shelf.fill()
     assert (tuple(shelf.models), shelf.loading, shelf.claimable.ids) == (("one",), ("one",), ())
-    shelf.warm_up(engine)
+    shelf.warm_up(shelf_engine)
 
     assert (shelf.loading, shelf.claimable.ids, tuple(shelf.places)) == ((), ("one",), ("one",))
     assert loaded(registry) == ["one"]
@@ -108,18 +48,18 @@ def test_one_that_does_not_fit_alone_is_refused(new_shelf):
         new_shelf(0.9)
 
 
-def test_loading_does_not_stop_the_ticks(new_shelf, engine):
+def test_loading_does_not_stop_the_ticks(new_shelf, shelf_engine):
     shelf = new_shelf(1.5)
     shelf.fill()
-    shelf.warm_up(engine)
+    shelf.warm_up(shelf_engine)
     shelf.budget_bytes *= 2
-    loading = threading.Thread(target=shelf.load, args=("two", engine))
+    loading = threading.Thread(target=shelf.load, args=("two", shelf_engine))
     request = tiny_request(model="one", steps=2)
     finished_meanwhile = 0
     loading.start()
     while loading.is_alive():
         (sample,), _ = shelf.models["one"].prepare("job", request, 0, Kind.ORDINARY)
-        engine.submit([sample])
+        shelf_engine.submit([sample])
         assert sample.finished.result(PATIENCE).isfinite().all()
         finished_meanwhile += loading.is_alive()
 
@@ -128,14 +68,18 @@ def test_loading_does_not_stop_the_ticks(new_shelf, engine):
     assert shelf.claimable.ids == ("one", "two")
 
 
-def test_a_model_leaves_when_its_jobs_are_done(new_shelf, engine, attempts, registry, steppers):
+def test_a_model_leaves_when_its_jobs_are_done(
+    new_shelf, shelf_engine, attempts, registry, steppers
+):
     shelf = new_shelf(1.5)
     shelf.fill()
-    shelf.warm_up(engine)
+    shelf.warm_up(shelf_engine)
     unet = weakref.ref(shelf.models["one"]._unet)
     attempt = attempt_at("one")
     attempts.add(attempt)
-    leaving = threading.Thread(target=shelf.evict, args=("one", engine, attempts, lambda: False))
+    leaving = threading.Thread(
+        target=shelf.evict, args=("one", shelf_engine, attempts, lambda: False)
+    )
     leaving.start()
     leaving.join(0.1)
     assert leaving.is_alive()
@@ -151,14 +95,14 @@ def test_a_model_leaves_when_its_jobs_are_done(new_shelf, engine, attempts, regi
     assert registry.get_sample_value("tessera_model_evictions_total", {"model": "one"}) == 1
 
 
-def test_an_ending_worker_waits_for_no_model_to_leave(new_shelf, engine, attempts):
+def test_an_ending_worker_waits_for_no_model_to_leave(new_shelf, shelf_engine, attempts):
     shelf = new_shelf(1.5)
     shelf.fill()
-    shelf.warm_up(engine)
+    shelf.warm_up(shelf_engine)
     attempts.add(attempt_at("one"))
 
     with pytest.raises(EngineStopped):
-        shelf.evict("one", engine, attempts, lambda: True)
+        shelf.evict("one", shelf_engine, attempts, lambda: True)
     assert "one" in shelf.models
 
 

@@ -251,3 +251,57 @@ def test_groups_of_two_shapes_both_finish(engine, stepper):
     for sample in samples:
         assert sample.finished.result(PATIENCE) == 6
     assert all(len({sample.key for sample in batch}) == 1 for batch in stepper.batches)
+
+
+def test_a_call_comes_between_ticks_after_what_was_asked_for_before(engine, stepper):
+    gate = Gate(stepper, at_batch=1)
+    sample = make_sample(ticks=50)
+    engine.start()
+    engine.submit([sample])
+    assert gate.reached.wait(PATIENCE)
+    engine.cancel(sample.job_id)
+    seen = []
+    caller = threading.Thread(
+        target=engine.call, args=(lambda: seen.append(sample.finished.done()),)
+    )
+    caller.start()
+    gate.open.set()
+    caller.join(PATIENCE)
+
+    assert seen == [True], "the cancelled sample had gone"
+
+
+def test_a_call_to_a_stopped_engine_is_told(engine):
+    engine.start()
+    engine.stop()
+
+    with pytest.raises(EngineStopped):
+        engine.call(lambda: None)
+
+
+def test_a_call_that_waits_when_the_engine_stops_is_told(engine, stepper):
+    gate = Gate(stepper, at_batch=0)
+    engine.start()
+    engine.submit([make_sample(ticks=50)])
+    assert gate.reached.wait(PATIENCE)
+    told = []
+
+    def call():
+        try:
+            engine.call(lambda: None)
+        except EngineStopped as error:
+            told.append(error)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    while not engine._calls:
+        threading.Event().wait(0.001)
+    stopper = threading.Thread(target=engine.stop)
+    stopper.start()
+    while not engine._stopping:
+        threading.Event().wait(0.001)
+    gate.open.set()
+    caller.join(PATIENCE)
+    stopper.join(PATIENCE)
+
+    assert len(told) == 1
