@@ -159,3 +159,11 @@ def test_a_flagged_picture_is_black_and_the_job_says_so(shop, store, submit, cla
     assert [warning.code for warning in job.warnings] == ["content_flagged"]
     picture = Image.open(io.BytesIO(shop.objects.get(job.images[0].key)))
     assert picture.getextrema() == ((0, 0), (0, 0), (0, 0))
+
+
+def test_a_deadline_that_passes_in_mid_sampling_expires_the_job(shop, store, submit, claim):
+    job_id = submit(steps=150, num_images=8, deadline_seconds=0.4)
+    work(shop, claim())
+    job = store.get(job_id)
+    assert job.status is JobStatus.EXPIRED
+    assert job.images == ()
