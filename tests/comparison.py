@@ -74,21 +74,24 @@ def generate(
 
 
 def by_diffusers(pipeline: Any, request: GenerationRequest, **inputs: Any) -> Tensor:
-    """The final latent that a diffusers script would get, with its own scheduler."""
+    """The final latent that a diffusers script would get, with its own scheduler.
+
+    `inputs` are arguments of the pipeline, beside those that every pipeline has or instead.
+    """
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.scheduler = make_scheduler(
-        pipeline.scheduler.config, request.sampler, request.schedule
-    )
-    latent: Tensor = pipeline(
-        request.prompt,
-        negative_prompt=request.negative_prompt,
-        num_inference_steps=request.steps,
-        guidance_scale=request.guidance_scale,
-        eta=request.eta,
-        generator=torch.Generator("cpu").manual_seed(request.seed),
-        output_type="latent",
-        **inputs,
-    ).images[0]
+    own = pipeline.scheduler
+    pipeline.scheduler = make_scheduler(own.config, request.sampler, request.schedule)
+    usual = {
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "num_inference_steps": request.steps,
+        "guidance_scale": request.guidance_scale,
+        "eta": request.eta,
+        "generator": torch.Generator("cpu").manual_seed(request.seed),
+        "output_type": "latent",
+    }
+    latent: Tensor = pipeline(**usual | inputs).images[0]
+    pipeline.scheduler = own
     return latent
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from tests.comparing import PATIENCE, by_diffusers, generate, relative
+from tests.comparison import PATIENCE, by_diffusers, generate, relative
 from tests.tiny_request import tiny_request
 from worker.engine.sample import Kind
 from worker.samplers.catalog import SAMPLERS
@@ -41,7 +41,6 @@ def pipeline(tiny_path):
 def test_together_alone_and_by_diffusers(model, engine, ticks, pipeline):
     together = generate(model, engine, JOBS)
     shared = max(tick.samples for tick in ticks)
-    model_config = pipeline.scheduler.config
 
     assert shared == len(JOBS)
     for request, latent in zip(JOBS, together, strict=True):
@@ -49,7 +48,7 @@ def test_together_alone_and_by_diffusers(model, engine, ticks, pipeline):
         assert relative(latent, alone) <= 1e-4
         difference = model.decode(latent).astype(int) - model.decode(alone)
         assert np.abs(difference).max() <= 1
-        assert relative(alone, by_diffusers(pipeline, model_config, request)) <= 1e-3
+        assert relative(alone, by_diffusers(pipeline, request)) <= 1e-3
 
 
 def test_the_same_bucket_gives_the_same_bits_whatever_the_company(model, engine, ticks):
@@ -80,12 +79,12 @@ def test_a_reproducible_job_has_the_same_bits_alone_and_in_company(model, engine
     ordinary = [tiny_request(seed=seed, steps=12) for seed in range(4)]
     long_prompt = tiny_request(prompt="a very long story " * 10)
 
-    (alone,) = generate(model, engine, [subject], Kind.REPRODUCIBLE)
+    (alone,) = generate(model, engine, [subject], kind=Kind.REPRODUCIBLE)
     assert {tick.padded_rows for tick in ticks} == {4}
-    in_company = generate(model, engine, [other, subject, long_prompt], Kind.REPRODUCIBLE)[1]
+    in_company = generate(model, engine, [other, subject, long_prompt], kind=Kind.REPRODUCIBLE)[1]
     around = [model.prepare("other", request, 0, Kind.ORDINARY)[0][0] for request in ordinary]
     engine.submit(around)
-    (among_others,) = generate(model, engine, [subject], Kind.REPRODUCIBLE)
+    (among_others,) = generate(model, engine, [subject], kind=Kind.REPRODUCIBLE)
     for sample in around:
         sample.finished.result(PATIENCE)
 

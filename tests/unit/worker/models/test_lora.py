@@ -8,12 +8,9 @@ from safetensors.torch import load_file, save_file
 from shared.catalog import LoraEntry, ModelDefaults, ModelEntry
 from shared.errors import ConfigurationError
 from shared.request import Lora
-from tests.comparing import by_diffusers, generate, relative
+from tests.comparison import by_diffusers, generate, relative, stepping
 from tests.tiny_loras import write_kohya_lora, write_lora
 from tests.tiny_request import tiny_request
-from worker.engine.batcher import Batcher
-from worker.engine.engine import Engine
-from worker.engine.rows import ROW_BUCKETS
 from worker.engine.sample import Kind
 from worker.models.device import DeviceSettings
 from worker.models.load import load_model
@@ -32,9 +29,7 @@ def asking(**scales):
 
 @pytest.fixture(scope="module")
 def pipeline(tiny_path):
-    pipeline = StableDiffusionPipeline.from_pretrained(tiny_path, safety_checker=None)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return StableDiffusionPipeline.from_pretrained(tiny_path, safety_checker=None)
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +60,8 @@ def adapted(tiny_path, files):
 
 @pytest.fixture
 def adapted_engine(adapted, ticks):
-    engine = Engine(Batcher(lambda _: ROW_BUCKETS[-1]), {"tiny": adapted.stepper}, ticks.append)
-    engine.start()
-    yield engine
-    engine.stop()
+    with stepping(adapted, ticks.append) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -82,7 +75,7 @@ def expected(pipeline, files):
             )
         names = [lora.name for lora in request.loras]
         pipeline.set_adapters(names, [lora.scale for lora in request.loras])
-        latent = by_diffusers(pipeline, pipeline.scheduler.config, request)
+        latent = by_diffusers(pipeline, request)
         pipeline.unload_lora_weights()
         return latent
 
@@ -104,15 +97,13 @@ def expected(pipeline, files):
     ],
     ids=str,
 )
-def test_as_diffusers_does(adapted, adapted_engine, expected, scales):
+def test_as_diffusers_does(adapted, adapted_engine, expected, differences, scales):
     request = asking(**scales)
 
     (latent,) = generate(adapted, adapted_engine, [request])
     (plain,) = generate(adapted, adapted_engine, [PLAIN])
 
-    difference = relative(latent, expected(request))
-    print(f"LoRA {scales}, difference to diffusers: {difference:.1e}")
-    assert difference <= 1e-3
+    assert differences("LoRA", relative(latent, expected(request))) <= 1e-3
     assert relative(latent, plain) > 1e-2
 
 
@@ -151,9 +142,9 @@ def test_the_same_loras_share_ticks_and_others_do_not(adapted, adapted_engine, t
 def test_a_reproducible_job_has_the_same_bits_beside_other_loras(adapted, adapted_engine):
     request = asking(both=0.8)
 
-    (alone,) = generate(adapted, adapted_engine, [request], Kind.REPRODUCIBLE)
+    (alone,) = generate(adapted, adapted_engine, [request], kind=Kind.REPRODUCIBLE)
     (again, *_) = generate(
-        adapted, adapted_engine, [request, asking(both=0.7), PLAIN, request], Kind.REPRODUCIBLE
+        adapted, adapted_engine, [request, asking(both=0.7), PLAIN, request], kind=Kind.REPRODUCIBLE
     )
 
     assert torch.equal(alone, again)

@@ -2,16 +2,15 @@
 
 import pytest
 import torch
-from diffusers import StableDiffusionXLPipeline
+from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 
-from shared.catalog import ModelDefaults, ModelEntry
-from tests.comparing import by_diffusers, generate, relative
+from shared.catalog import LoraEntry, ModelDefaults, ModelEntry
+from shared.request import Lora
+from tests.comparison import by_diffusers, generate, reference, relative, stepping
+from tests.tiny_loras import write_lora
 from tests.tiny_model import WIDTH
 from tests.tiny_request import tiny_request
 from tests.tiny_sdxl import POOLED_WIDTH, SECOND_WIDTH, build_tiny_sdxl
-from worker.engine.batcher import Batcher
-from worker.engine.engine import Engine
-from worker.engine.rows import ROW_BUCKETS
 from worker.engine.sample import Kind
 from worker.models.device import DeviceSettings
 from worker.models.load import load_model
@@ -43,35 +42,71 @@ def sdxl(sdxl_path):
 
 @pytest.fixture
 def sdxl_engine(sdxl, ticks):
-    engine = Engine(Batcher(lambda _: ROW_BUCKETS[-1]), {"tiny": sdxl.stepper}, ticks.append)
-    engine.start()
-    yield engine
-    engine.stop()
+    with stepping(sdxl, ticks.append) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="module")
 def pipeline(sdxl_path):
-    pipeline = StableDiffusionXLPipeline.from_pretrained(sdxl_path, add_watermarker=False)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
+    return StableDiffusionXLPipeline.from_pretrained(sdxl_path, add_watermarker=False)
 
 
-def test_together_alone_and_by_diffusers(sdxl, sdxl_engine, ticks, pipeline):
+def negative(request):
+    """What is not asked for is None for the pipeline, and an empty text here."""
+    return {"negative_prompt": request.negative_prompt or None}
+
+
+def test_together_alone_and_by_diffusers(sdxl, sdxl_engine, ticks, pipeline, differences):
     together = generate(sdxl, sdxl_engine, JOBS)
     shared = max(tick.samples for tick in ticks)
-    model_config = pipeline.scheduler.config
 
     assert shared == len(JOBS)
-    worst = 0.0
     for request, latent in zip(JOBS, together, strict=True):
         (alone,) = generate(sdxl, sdxl_engine, [request])
         assert relative(latent, alone) <= 1e-4
-        # What is not asked for is None there, and an empty text here.
-        negative = {"negative_prompt": request.negative_prompt or None}
-        expected = by_diffusers(pipeline, model_config, request, **negative)
-        worst = max(worst, relative(alone, expected))
-    print(f"SDXL, largest difference to diffusers: {worst:.1e}")
-    assert worst <= 1e-3
+        clip_skip = request.clip_skip or None
+        expected = by_diffusers(pipeline, request, clip_skip=clip_skip, **negative(request))
+        assert differences("SDXL", relative(alone, expected)) <= 1e-3
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.7])
+def test_image_to_image_is_diffusers_too(
+    sdxl, sdxl_engine, pipeline, picture, differences, strength
+):
+    request = tiny_request(image=reference(picture, "in"), strength=strength, steps=10)
+    (latent,) = generate(sdxl, sdxl_engine, [request], {"in": picture})
+
+    from_picture = StableDiffusionXLImg2ImgPipeline(**pipeline.components, add_watermarker=False)
+    from_picture.register_to_config(force_zeros_for_empty_prompt=sdxl.text.zeros_for_empty)
+    expected = by_diffusers(
+        from_picture, request, image=picture, strength=strength, **negative(request)
+    )
+
+    assert differences("SDXL image-to-image", relative(latent, expected)) <= 1e-3
+
+
+def test_a_lora_of_all_three_models_is_diffusers_too(sdxl_path, pipeline, tmp_path, differences):
+    parts = ("unet", "text_encoder", "text_encoder_2")
+    file = write_lora(
+        tmp_path / "all.safetensors", {name: getattr(pipeline, name) for name in parts}
+    )
+    entry = ModelEntry(
+        id="tiny", family="sdxl", path=sdxl_path, loras=[LoraEntry(name="all", path=file)]
+    )
+    request = tiny_request(negative_prompt="dark", loras=(Lora(name="all", scale=0.5),))
+
+    model = load_model(entry, DeviceSettings(device="cpu"))
+    with stepping(model) as engine:
+        (latent,) = generate(model, engine, [request])
+        (plain,) = generate(model, engine, [request.model_copy(update={"loras": ()})])
+    model.close()
+    pipeline.load_lora_weights(file.parent, weight_name=file.name, adapter_name="all")
+    pipeline.set_adapters(["all"], [0.5])
+    expected = by_diffusers(pipeline, request)
+    pipeline.unload_lora_weights()
+
+    assert differences("SDXL LoRA", relative(latent, expected)) <= 1e-3
+    assert relative(latent, plain) > 1e-2
 
 
 def test_the_same_bucket_gives_the_same_bits_whatever_the_company(sdxl, sdxl_engine, ticks):
@@ -89,8 +124,8 @@ def test_the_same_bucket_gives_the_same_bits_whatever_the_company(sdxl, sdxl_eng
 def test_a_reproducible_job_has_the_same_bits_in_company(sdxl, sdxl_engine):
     subject, other, *_ = JOBS
 
-    (alone,) = generate(sdxl, sdxl_engine, [subject], Kind.REPRODUCIBLE)
-    in_company = generate(sdxl, sdxl_engine, [other, subject], Kind.REPRODUCIBLE)[1]
+    (alone,) = generate(sdxl, sdxl_engine, [subject], kind=Kind.REPRODUCIBLE)
+    in_company = generate(sdxl, sdxl_engine, [other, subject], kind=Kind.REPRODUCIBLE)[1]
 
     assert torch.equal(alone, in_company)
 
@@ -99,7 +134,7 @@ def test_a_picture_of_another_size_is_diffusers_too(sdxl, sdxl_engine, pipeline)
     request = tiny_request(width=96, height=64, negative_prompt="dark")
     (latent,) = generate(sdxl, sdxl_engine, [request])
 
-    expected = by_diffusers(pipeline, pipeline.scheduler.config, request)
+    expected = by_diffusers(pipeline, request, width=96, height=64)
 
     assert relative(latent, expected) <= 1e-3
 
