@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Embedding
+from torch.nn import Embedding, Parameter
 
 from worker.engine.sample import LoraSet
 from worker.models.adapters import Adapters
@@ -48,7 +48,8 @@ class ClipTower:
             named[name] = range(first, first + len(own))
             first += len(own)
         learned = torch.cat([own.to(table) for own in vectors.values()])
-        self.model.set_input_embeddings(Embedding.from_pretrained(torch.cat([table, learned])))
+        both = Parameter(torch.cat([table, learned]), requires_grad=False)
+        self.model.set_input_embeddings(Embedding(*both.shape, _weight=both, _freeze=True))
         self.chunker.name(named)
 
     def encode(self, chunk: Chunk, clip_skip: int, loras: LoraSet) -> tuple[Tensor, Tensor | None]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -42,7 +41,8 @@ def _load(entry: EmbeddingEntry, towers: Sequence[ClipTower]) -> list[Tensor]:
 def _read(file: Path, towers: Sequence[ClipTower]) -> list[Tensor]:
     """One [vectors, width] tensor a tower."""
     tensors = read_weights([file])
-    vectors = [torch.atleast_2d(tensor) for tensor in _of_towers(tensors, len(towers))]
+    found = _of_towers(tensors, len(towers))
+    vectors = [tensor[None] if tensor.ndim == 1 else tensor for tensor in found]
     counts = {len(tensor) for tensor in vectors}
     for tensor, tower in zip(vectors, towers, strict=True):
         if tensor.ndim != 2 or tensor.shape[1] != tower.width:
