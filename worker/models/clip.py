@@ -49,7 +49,7 @@ class ClipTower:
             first += len(own)
         learned = torch.cat([own.to(table) for own in vectors.values()])
         both = Parameter(torch.cat([table, learned]), requires_grad=False)
-        self.model.set_input_embeddings(Embedding(*both.shape, _weight=both, _freeze=True))
+        self.model.set_input_embeddings(Embedding(len(both), self.width, _weight=both))
         self.chunker.name(named)
 
     def encode(self, chunk: Chunk, clip_skip: int, loras: LoraSet) -> tuple[Tensor, Tensor | None]:
