@@ -40,7 +40,8 @@ from worker.recorded_stepper import RecordedStepper
 from worker.residency import Residency
 from worker.settings import Settings
 from worker.shelf import Shelf
-from worker.tasks import Workshop, work
+from worker.tasks import work
+from worker.workshop import Workshop
 
 log = logging.getLogger(__name__)
 

@@ -1,68 +1,30 @@
 """One job's life in the worker, from the claim to the commit: `generate` reads top to bottom."""
 
 import logging
-import random
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import numpy as np
 
-from shared.errors import (
-    InternalError,
-    JobFailure,
-    NotReady,
-    StorageUnavailable,
-    StoreUnavailable,
-)
+from shared.errors import InternalError, JobFailure, StorageUnavailable
 from shared.ids import attempt_prefix
-from shared.job import JobError, JobStatus, JobWarning, StoredImage
+from shared.job import JobStatus, JobWarning, StoredImage
 from shared.logging import job_id as logged_job_id
-from shared.objects import ObjectStore
-from shared.queue import TicketQueue
-from shared.store.job_store import JobStore
 from shared.store.values import Outcome
-from worker.attempts import Attempt, AttemptEnded, Ending
-from worker.compressors import Compressors
-from worker.engine.engine import Engine
+from worker.attempts import Attempt, AttemptEnded
+from worker.endings import expire, fail, give_up
 from worker.engine.sample import EngineStopped, Kind, Sample, SampleCanceled
 from worker.engine.stepper import DeviceLost
-from worker.flight_record import FlightRecord
 from worker.inputs import Inputs, fetch_inputs
-from worker.metrics import WorkerMetrics
-from worker.models.resident import ResidentModel
-from worker.models.safety import SafetyChecker
-from worker.pace import Pacer
+from worker.persistence import persist
 from worker.pictures import EncodedPicture
 from worker.stages import Stages
+from worker.workshop import Workshop
 
 log = logging.getLogger(__name__)
-
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 2.0
-DEADLINE_SECONDS = 0.05  # between two looks, should the store's clock be behind ours
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """Everything that a job needs."""
-
-    store: JobStore
-    objects: ObjectStore
-    tickets: TicketQueue
-    engine: Engine
-    compressors: Compressors
-    models: Mapping[str, ResidentModel]
-    record: FlightRecord
-    metrics: WorkerMetrics
-    pacer: Pacer
-    storage_patience_seconds: float
-    safety: SafetyChecker | None = None
 
 
 def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
@@ -113,7 +75,7 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
         shop.metrics.images.inc()
 
     warnings = [JobWarning(code=code, detail=detail) for code, detail in notes]
-    outcome = _persist(
+    outcome = persist(
         attempt,
         lambda: shop.store.commit(
             job.id, attempt.attempt_id, timing=stages.timing(), warnings=warnings
@@ -136,17 +98,17 @@ def work(shop: Workshop, attempt: Attempt) -> None:
             generate(shop, attempt, stages)
     except (AttemptEnded, SampleCanceled):
         shop.engine.cancel(job.id)
-        _give_up(shop, attempt)
+        give_up(shop, attempt)
     except (EngineStopped, DeviceLost) as error:
         # The supervisor takes the job back, with the flight record in hand.
         log.error("the engine is gone: %s", type(error).__name__)
     except (JobFailure, StorageUnavailable) as error:
         shop.engine.cancel(job.id)
-        _fail(shop, attempt, error, stages)
+        fail(shop, attempt, error, stages)
     except Exception:  # a defect in one job must not cost the worker's others
         log.exception("the attempt failed")
         shop.engine.cancel(job.id)
-        _fail(shop, attempt, InternalError("the worker could not finish this job"), stages)
+        fail(shop, attempt, InternalError("the worker could not finish this job"), stages)
     else:
         shop.metrics.jobs_finished.labels(job.request.model, JobStatus.SUCCEEDED).inc()
         shop.metrics.job_seconds.observe(stages.total_seconds)
@@ -161,7 +123,7 @@ def _kind(attempt: Attempt) -> Kind:
 
 def _fetch_inputs(shop: Workshop, attempt: Attempt) -> Inputs:
     job = attempt.job
-    return _persist(
+    return persist(
         attempt,
         lambda: fetch_inputs(shop.objects, job.tenant, job.request),
         shop.storage_patience_seconds,
@@ -196,18 +158,8 @@ def _first_finished(
 ) -> set[Future[Any]]:
     done, _ = wait(waiting, attempt.seconds_left(), FIRST_COMPLETED)
     if not done:
-        _expire(shop, attempt)
+        expire(shop, attempt)
     return done
-
-
-def _expire(shop: Workshop, attempt: Attempt) -> NoReturn:
-    """The deadline has passed by our clock: the job expires as soon as it has by the store's."""
-    job = attempt.job
-    while not _persist(attempt, lambda: shop.store.expire(job.id)):
-        attempt.pause(DEADLINE_SECONDS)
-    attempt.end(Ending.CANCELED)
-    shop.metrics.jobs_finished.labels(job.request.model, JobStatus.EXPIRED).inc()
-    raise AttemptEnded
 
 
 def _store_picture(shop: Workshop, attempt: Attempt, index: int, picture: EncodedPicture) -> None:
@@ -224,80 +176,13 @@ def _store_picture(shop: Workshop, attempt: Attempt, index: int, picture: Encode
         bytes=len(picture.data),
         sha256=picture.sha256,
     )
-    _persist(
+    persist(
         attempt,
         lambda: shop.objects.put(key, picture.data, picture.content_type),
         shop.storage_patience_seconds,
     )
-    outcome = _persist(attempt, lambda: shop.store.add_image(job.id, attempt.attempt_id, image))
+    outcome = persist(attempt, lambda: shop.store.add_image(job.id, attempt.attempt_id, image))
     if outcome is Outcome.LOST:
         with suppress(StorageUnavailable):  # the store has noted the attempt for a sweep
             shop.objects.delete_prefix(key)
         raise AttemptEnded
-
-
-def _persist(
-    attempt: Attempt, operation: Callable[[], T], patience_seconds: float = float("inf")
-) -> T:
-    """The operation's result; Redis and S3 are waited for while the attempt may go on.
-
-    Raises:
-        AttemptEnded: the attempt was told to end, before or meanwhile.
-        StoreUnavailable, StorageUnavailable: the patience is at its end.
-    """
-    patient_until = time.monotonic() + patience_seconds
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        attempt.pause(0)
-        try:
-            return operation()
-        except NotReady as error:
-            if time.monotonic() > patient_until:
-                raise
-            log.warning("waiting: %s", error.detail)
-        attempt.pause(pause * random.uniform(0.5, 1.0))
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-
-def _give_up(shop: Workshop, attempt: Attempt) -> None:
-    """A job that is cancelled or another's needs nothing; any other goes back to the queue."""
-    ending = attempt.ending or Ending.RELEASED
-    log.info("attempt ended", extra={"attempt": attempt.attempt_id, "ending": ending})
-    if ending is not Ending.RELEASED:
-        return
-    try:
-        shop.store.release(attempt.job.id, attempt.attempt_id)
-        _send_ticket(shop, attempt)
-    except StoreUnavailable:
-        log.warning("the job could not be released; its lease will run out")
-
-
-def _fail(
-    shop: Workshop, attempt: Attempt, failure: JobFailure | StorageUnavailable, stages: Stages
-) -> None:
-    job = attempt.job
-    shop.metrics.job_errors.labels(failure.code).inc()
-    log.warning("attempt failed", extra={"attempt": attempt.attempt_id, "code": failure.code})
-    error = JobError(code=failure.code, detail=failure.detail, retryable=failure.retryable)
-    try:
-        outcome = _persist(
-            attempt,
-            lambda: shop.store.fail(job.id, attempt.attempt_id, error, timing=stages.timing()),
-        )
-        record = shop.store.get(job.id)
-    except (AttemptEnded, StoreUnavailable):
-        return
-    if outcome is Outcome.LOST or record is None:
-        return
-    if record.status is JobStatus.FAILED:
-        shop.metrics.jobs_finished.labels(job.request.model, JobStatus.FAILED).inc()
-    else:
-        _send_ticket(shop, attempt)
-
-
-def _send_ticket(shop: Workshop, attempt: Attempt) -> None:
-    request = attempt.job.request
-    try:
-        shop.tickets.send(request.model, request.priority)
-    except StoreUnavailable:
-        log.warning("no ticket could be sent; the keeper will send one")

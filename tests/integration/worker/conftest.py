@@ -26,7 +26,7 @@ from worker.models.device import DeviceSettings
 from worker.models.load import load_model
 from worker.pace import Pacer
 from worker.recorded_stepper import RecordedStepper
-from worker.tasks import Workshop
+from worker.workshop import Workshop
 
 
 @pytest.fixture(scope="module")
