@@ -44,6 +44,8 @@ def dockerfile_lines(instruction: str) -> list[list[str]]:
 def test_what_the_images_copy_is_there_and_not_ignored():
     kept = set((ROOT / ".dockerignore").read_text().splitlines())
     for *sources, _ in dockerfile_lines("COPY"):
+        if sources[0].startswith("--from"):
+            continue  # what an earlier stage has built
         for source in sources:
             assert (ROOT / source).exists()
             assert f"!{source.split('/')[0]}" in kept
@@ -74,3 +76,36 @@ def test_redis_keeps_every_write_and_never_evicts():
     redis = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]
     for option in ("--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction"):
         assert option in redis["command"]
+
+
+def test_every_process_has_a_redis_user_of_its_own():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    users = (ROOT / "deploy" / "redis" / "users.acl").read_text()
+    for name in ("gateway", "keeper", "worker", "worker-cpu"):
+        user = name.removesuffix("-cpu")
+        for setting in ("TESSERA_REDIS_URL", "TESSERA_SCRATCH_URL"):
+            assert services[name]["environment"][setting].startswith(f"redis://{user}:${{")
+        assert f"\nuser {user} on >{user.upper()}_SECRET " in users
+
+
+def test_what_compose_mounts_is_there():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for service in services.values():
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert not source.startswith("./") or (ROOT / source).exists()
+
+
+def test_every_variable_of_the_compose_file_is_in_the_example():
+    compose = (ROOT / "docker-compose.yml").read_text()
+    example = (ROOT / ".env.example").read_text()
+    for name in set(re.findall(r"\$\{(TESSERA_\w+)", compose)):
+        assert f"{name}=" in example
+
+
+def test_every_container_is_closed_and_watched():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for service in services.values():
+        assert service["read_only"] is True
+        assert "no-new-privileges:true" in service["security_opt"]
+        assert service["healthcheck"]["test"]

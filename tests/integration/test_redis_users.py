@@ -1,0 +1,121 @@
+"""The shipped Redis users: each process can do its work, and reads no secret of another."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from api.settings import AuthMode, Settings
+from shared.connections import RedisPair
+from shared.job import JobStatus
+from shared.outbound.settings import OutboundSettings
+from shared.settings import ModelSettings, RedisSettings, StorageSettings
+from shared.store import keys
+from shared.store.keyring import Keyring
+from tests.conftest import ValkeyServer
+from tests.harness import QUICK, processes, tiny_models_file, wait_until
+from tests.integration.conftest import running_gateway
+from tests.receiver import receiving
+
+USERS = (Path(__file__).parents[2] / "deploy" / "redis" / "users.acl").read_text().splitlines()
+NAMES = ("gateway", "keeper", "worker", "monitor")
+LOOPBACK = "127.0.0.0/8:*"
+
+
+@pytest.fixture
+def users(valkey: ValkeyServer, redis_settings: RedisSettings) -> Iterator[dict[str, str]]:
+    """The address of the server for each user; the default user stays, for the test's own eyes."""
+    with redis.Redis(port=valkey.port) as admin:
+        for line in USERS:
+            _, name, *rules = line.split()
+            if name != "default":
+                admin.execute_command("ACL", "SETUSER", name, "reset", *rules)
+        yield {
+            name: f"redis://{name}:{name.upper()}_SECRET@127.0.0.1:{valkey.port}/0"
+            for name in NAMES
+        }
+        admin.acl_deluser(*NAMES)
+
+
+def test_a_job_and_its_webhook_go_through_with_each_process_its_own_user(
+    users: dict[str, str],
+    valkey: ValkeyServer,
+    redis_pair: RedisPair,
+    gateway_settings: Settings,
+    storage_settings: StorageSettings,
+    tmp_path: Path,
+) -> None:
+    models_file = tiny_models_file(tmp_path)
+    settings = dataclasses.replace(
+        gateway_settings,
+        gateway=gateway_settings.gateway.model_copy(update={"auth": AuthMode.KEYS}),
+        redis=RedisSettings(redis_url=users["gateway"]),
+        models=ModelSettings(models_file=models_file),
+        outbound=OutboundSettings(outbound_allow=LOOPBACK),
+    )
+    with redis.Redis.from_url(users["gateway"], decode_responses=True) as client:
+        _, key = Keyring(client).create("acme", ["jobs"])
+    own = RedisSettings(redis_url=valkey.url)
+    with (
+        receiving() as receiver,
+        running_gateway(settings) as gateway,
+        processes(tmp_path, redis_pair, own, storage_settings, models_file) as running,
+        running.worker(redis_url=users["worker"]),
+        running.keeper(redis_url=users["keeper"], outbound_allow=LOOPBACK),
+    ):
+        headers = {"Authorization": f"Bearer {key}"}
+        body = {"prompt": "a dot", **QUICK, "width": 64, "height": 64}
+        first, second = (
+            gateway.client.post(
+                "/v1/jobs", json={**body, "webhook": {"url": receiver.url}}, headers=headers
+            ).json()["id"]
+            for _ in range(2)
+        )
+        gateway.client.post(f"/v1/jobs/{second}/cancel", headers=headers)
+        running.wait_for([first], JobStatus.SUCCEEDED, 60)
+        wait_until(lambda: len(receiver.received) >= 2, 30, "both webhooks")
+        running.check_invariants([first, second])
+        gateway.client.delete(f"/v1/jobs/{first}", headers=headers)
+    refused = [(one["username"], one["object"]) for one in redis_pair.durable.acl_log()]
+    assert refused == []
+
+
+@pytest.mark.parametrize("name", ["worker", "keeper"])
+def test_neither_worker_nor_keeper_reads_api_keys(users: dict[str, str], name: str) -> None:
+    with redis.Redis.from_url(users[name]) as client:
+        for key in (keys.API_KEYS, keys.api_key("x"), keys.LINK_SECRET):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.type(key)
+
+
+def test_a_worker_reads_no_webhook_secret(users: dict[str, str]) -> None:
+    with redis.Redis.from_url(users["worker"]) as client:
+        for key in (keys.signing("x"), keys.former_signing("x")):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.type(key)
+            with pytest.raises(redis.exceptions.ResponseError, match="ermission"):
+                client.eval(f"return redis.call('GET', '{key}')", 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_changes_the_server(users: dict[str, str], name: str) -> None:
+    with redis.Redis.from_url(users[name]) as client:
+        assert client.ping()
+        for command in (("FLUSHALL",), ("CONFIG", "SET", "appendonly", "no"), ("ACL", "LIST")):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*command)
+
+
+def test_every_key_is_somebodys(users: dict[str, str]) -> None:
+    """A new key must be thought of: what only the gateway may touch is listed here."""
+    constants = {
+        value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)
+    }
+    named = (keys.job, keys.events, keys.progress, keys.worker, keys.loading, keys.delivery)
+    samples = constants | {make("x") for make in named}
+    private = {keys.API_KEYS, keys.LINK_SECRET}
+    with redis.Redis.from_url(users["worker"]) as client:
+        for key in samples - private:
+            client.type(key)
