@@ -2,7 +2,10 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from deploy.grafana.panels import BYTES, COUNT, RATIO, SECONDS, graph, page
+from deploy.grafana.panels import BYTES, COUNT, RATIO, SECONDS, graph, page, rate
+
+ASKED = "tessera_prompt_cache_requests_total"
+HITS = f'{ASKED}{{result="hit"}}'
 
 
 def build() -> Dashboard:
@@ -61,6 +64,12 @@ def build() -> Dashboard:
                 "In the last hour, for others that were waited for. Many: the memory is too small.",
                 COUNT,
                 [("sum by (model) (increase(tessera_model_evictions_total[1h]))", "{{model}}")],
+            ),
+            graph(
+                "Prompts found in the cache",
+                "Share of prompts whose encoding was kept from an earlier job.",
+                RATIO,
+                [(f"{rate(HITS)} / {rate(ASKED)}", "hits")],
             ),
         ],
     )
