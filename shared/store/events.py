@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.connections import RedisPair, store_errors
 from shared.job import Job, JobStatus, Progress
-from shared.store import keys, records
+from shared.store import keys, progress, records
 
 CHANNEL_PATTERN = keys.events("*")  # on the durable server; one subscription hears every job
 
@@ -45,9 +45,9 @@ def parse_message(text: str) -> Event:
     return Event(**json.loads(text))
 
 
-def progress_message(progress: Progress) -> str:
+def progress_message(reached: Progress) -> str:
     """What is published when a job has moved on."""
-    return json.dumps({"id": None, "type": "progress", "data": progress.model_dump()})
+    return json.dumps({"id": None, "type": "progress", "data": reached.model_dump()})
 
 
 class EventLog:
@@ -80,13 +80,11 @@ class EventLog:
         pipeline.xrevrange(keys.events(job_id), count=1)
         with store_errors():
             fields, last = pipeline.execute()
-            if not records.visible(fields):
-                return None
-            text: Any = None
-            if fields["status"] == JobStatus.RUNNING:
-                text = self._redis.scratch.get(keys.progress(job_id))
-        progress = Progress.model_validate_json(text) if text else None
-        return Snapshot(last[0][0], records.job_from(job_id, fields, progress))
+        if not records.visible(fields):
+            return None
+        running = [job_id] if fields["status"] == JobStatus.RUNNING else []
+        told = progress.newest(self._redis, running)
+        return Snapshot(last[0][0], records.job_from(job_id, fields, told.get(job_id)))
 
 
 def _is_before(earlier: str, later: str) -> bool:

@@ -1,14 +1,16 @@
 """The store's housekeeping: deadlines, dead workers' jobs, retention, sweeping."""
 
+import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from shared.connections import RedisPair, store_errors
 from shared.errors import WorkerLost
 from shared.ids import job_id_of
 from shared.job import JobError
 from shared.request import Priority
-from shared.store import keys, records
+from shared.store import keys, progress, records
 from shared.store.scripts import Scripts
 from shared.store.values import Reaped, Sweep
 
@@ -27,12 +29,19 @@ class Housekeeping:
 
     def expire_due(self, limit: int = 100) -> list[str]:
         """End jobs whose deadline has passed, telling their workers; their ids."""
-        ended: list[str] = self._scripts("expire", limit)
+        ended, _ = self._expire(self._scripts("due", keys.DEADLINES, limit))
         return ended
 
     def expire(self, job_id: str) -> bool:
         """End one job if its deadline has passed; whether it has expired, now or before."""
-        return bool(self._scripts("expire_one", job_id))
+        _, expired = self._expire([job_id])
+        return bool(expired)
+
+    def _expire(self, job_ids: Sequence[str]) -> tuple[list[str], list[str]]:
+        told = progress.newest(self._redis, job_ids)
+        pairs = (text for job_id in job_ids for text in (job_id, told.get(job_id, "")))
+        ended, expired = self._scripts("expire", *pairs)
+        return ended, expired
 
     def reap(
         self, *, worker_id: str | None = None, blamed: Collection[str] | None = None
@@ -43,16 +52,23 @@ class Housekeeping:
         each job counts the loss of a host, which has its own limit; and after a gap of more than
         5 s since the last such call every lease gets a fresh term instead.
         """
+        candidates = self._leased() if worker_id else self._scripts("due", keys.LEASES, -1)
         answer = self._scripts(
             "reap",
             worker_id or "",
             int(blamed is None),
             WORKER_LOST.model_dump_json(),
+            json.dumps(progress.newest(self._redis, candidates)),
             *(blamed or ()),
         )
         requeued, failed, lanes = answer
         tickets = Counter(_lane(name) for name in lanes)
         return Reaped(tuple(requeued), tuple(failed), tickets)
+
+    def _leased(self) -> list[str]:
+        with store_errors():
+            leased: Any = self._redis.durable.zrange(keys.LEASES, 0, -1)
+        return list(leased)
 
     def delete(self, job_id: str) -> bool:
         """Hide the job from its tenant, ending it if need be, and make it due for deletion.

@@ -7,7 +7,7 @@ from shared.errors import TesseraError
 from shared.job import Job, JobError, JobWarning, StoredImage, Timing
 from shared.request import PRIORITIES, Priority
 from shared.settings import JobSettings
-from shared.store import creation, records
+from shared.store import creation, progress, records
 from shared.store.housekeeping import Housekeeping
 from shared.store.inputs import InputRecords
 from shared.store.reading import Reading
@@ -98,7 +98,8 @@ class JobStore(Reading, Housekeeping, InputRecords, WorkerRegistry):
         """The attempt has failed: queued again if a retry may help and is left, else failed."""
         retryable = int(error.retryable)
         texts = (error.model_dump_json(), retryable, timing.model_dump_json())
-        return Outcome(self._scripts("fail", job_id, attempt_id, *texts))
+        told = progress.newest(self._redis, [job_id]).get(job_id, "")
+        return Outcome(self._scripts("fail", job_id, attempt_id, *texts, told))
 
     def release(self, job_id: str, attempt_id: str) -> Outcome:
         """Queue the job again without blame: the worker drains."""
@@ -106,7 +107,8 @@ class JobStore(Reading, Housekeeping, InputRecords, WorkerRegistry):
 
     def cancel(self, job_id: str) -> Job | None:
         """End the job now and tell its worker; an ended one is returned unchanged."""
-        flat = self._scripts("cancel", job_id)
+        told = progress.newest(self._redis, [job_id]).get(job_id, "")
+        flat = self._scripts("cancel", job_id, told)
         if flat is None:
             return None
         fields = records.pairs(flat)

@@ -2,6 +2,8 @@
 
 import hashlib
 
+LEASES = "tessera:leases"  # sorted set: running jobs by the end of their leases
+DEADLINES = "tessera:deadlines"  # sorted set: jobs with a deadline, not ended, by it
 EXPIRY = "tessera:expiry"  # sorted set: ended jobs by the time of their removal
 SWEEPS = "tessera:sweeps"  # sorted set: object prefixes of ended attempts by the time of sweeping
 INPUTS = "tessera:inputs"  # sorted set: input pictures ("tenant/id") by the time of their removal

@@ -7,7 +7,7 @@ from shared.connections import RedisPair, store_errors
 from shared.errors import IdempotencyMismatch
 from shared.job import Job, JobStatus, Progress
 from shared.request import Priority
-from shared.store import keys, records
+from shared.store import keys, progress, records
 from shared.store.events import progress_message
 from shared.store.scripts import Scripts
 from shared.store.values import Ahead, Idempotency, LaneState
@@ -64,16 +64,8 @@ class Reading:
     def _jobs(self, found: Sequence[tuple[str, Mapping[str, str]]]) -> list[Job]:
         shown = [(job_id, fields) for job_id, fields in found if records.visible(fields)]
         running = [job_id for job_id, fields in shown if fields["status"] == JobStatus.RUNNING]
-        progress: dict[str, Progress] = {}
-        if running:
-            with store_errors():
-                texts = self._redis.scratch.mget([keys.progress(job_id) for job_id in running])
-            progress = {
-                job_id: Progress.model_validate_json(text)
-                for job_id, text in zip(running, texts, strict=True)
-                if text is not None
-            }
-        return [records.job_from(job_id, fields, progress.get(job_id)) for job_id, fields in shown]
+        told = progress.newest(self._redis, running)
+        return [records.job_from(job_id, fields, told.get(job_id)) for job_id, fields in shown]
 
     def lanes(self) -> dict[tuple[str, Priority], LaneState]:
         """What waits, by model and priority; empty lanes are left out."""
@@ -101,9 +93,9 @@ class Reading:
         # Told on the durable server, since listeners hold their one subscription there.
         kept = self._redis.scratch.pipeline(transaction=False)
         told = self._redis.durable.pipeline(transaction=False)
-        for job_id, progress in latest.items():
-            kept.set(keys.progress(job_id), progress.model_dump_json(), ex=PROGRESS_SECONDS)
-            told.publish(keys.events(job_id), progress_message(progress))
+        for job_id, reached in latest.items():
+            kept.set(keys.progress(job_id), reached.model_dump_json(), ex=PROGRESS_SECONDS)
+            told.publish(keys.events(job_id), progress_message(reached))
         with store_errors():
             kept.execute()
             told.execute()

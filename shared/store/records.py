@@ -33,17 +33,23 @@ def images(fields: Mapping[str, str]) -> tuple[StoredImage, ...]:
     return tuple(sorted(parsed, key=lambda image: image.index))
 
 
-def job_from(job_id: str, fields: Mapping[str, str], progress: Progress | None = None) -> Job:
+def job_from(job_id: str, fields: Mapping[str, str], told: str | None = None) -> Job:
     """The record as a Job.
 
-    `progress` is the newest one reported, if any; the number of pictures is the record's own.
+    `told` is a running job's newest progress as JSON, if there is any; an ended job's is in its
+    record. The number of pictures is always the record's own.
     """
     request = GenerationRequest.model_validate_json(fields["request"])
     status = JobStatus(fields["status"])
     stored = images(fields)
-    done = request.steps if status is JobStatus.SUCCEEDED else 0
-    shown = progress or Progress(step=done, steps=request.steps)
     lines = fields.get("warnings", "").split("\n")[:-1]
+    reached = told or fields.get("progress")
+    done = request.steps if status is JobStatus.SUCCEEDED else 0
+    shown = (
+        Progress.model_validate_json(reached)
+        if reached
+        else Progress(step=done, steps=request.steps)
+    )
     error, timing = fields.get("error"), fields.get("timing")
     return Job(
         id=job_id,

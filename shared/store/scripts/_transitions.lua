@@ -41,6 +41,13 @@ local function sweep_later(job, now)
   redis.call('ZADD', 'tessera:sweeps', whole(now + SWEEP_DELAY), prefix)
 end
 
+-- How far the job had come when it ended, as far as that is known.
+local function keep_progress(job, told)
+  if told and told ~= '' then
+    set(job, 'progress', told)
+  end
+end
+
 local function finish(job, status, now, detail)
   if job.status == 'queued' then
     dequeue(job)

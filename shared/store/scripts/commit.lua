@@ -14,6 +14,8 @@ if job.images ~= job.num_images then
 end
 local now = now_us()
 if overdue(job, now) then
+  local steps = cjson.decode(redis.call('HGET', record_key(job.id), 'request')).steps
+  keep_progress(job, '{"step":' .. steps .. ',"steps":' .. steps .. '}')
   stop(job, 'expired', now)
   return 'lost'
 end

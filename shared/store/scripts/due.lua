@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=no-writes
 -- The members of a sorted set whose time has come.
 
 local set_of, limit = ARGV[1], ARGV[2]

@@ -1,9 +1,17 @@
 #!lua flags=allow-oom
--- End jobs whose deadline has passed; their ids.
+-- End those of the given jobs whose deadline has passed, each named with the progress last told:
+-- {those that ended now, those that have expired now or before}.
 
-local now = now_us()
-local due = redis.call('ZRANGEBYSCORE', 'tessera:deadlines', '-inf', whole(now), 'LIMIT', 0, ARGV[1])
-for _, job_id in ipairs(due) do
-  stop(load_job(job_id), 'expired', now)
+local now, ended, expired = now_us(), {}, {}
+for i = 1, #ARGV, 2 do
+  local job = load_job(ARGV[i])
+  if job and overdue(job, now) then
+    keep_progress(job, ARGV[i + 1])
+    stop(job, 'expired', now)
+    table.insert(ended, job.id)
+  end
+  if job and job.status == 'expired' then
+    table.insert(expired, job.id)
+  end
 end
-return due
+return { ended, expired }

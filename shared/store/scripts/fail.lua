@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- The attempt has failed: another one if that may help and failures are left, else the job fails.
 
-local job, attempt, error, retryable, timing = load_job(ARGV[1]), unpack(ARGV, 2, 5)
+local job, attempt, error, retryable, timing, told = load_job(ARGV[1]), unpack(ARGV, 2, 6)
 if ended_by(job, attempt, 'fail') then
   return 'ok'
 end
@@ -14,6 +14,7 @@ if count(job, 'failures') < MAX_FAILURES and retryable == '1' then
   requeue(job, now)
 else
   set(job, 'timing', timing)
+  keep_progress(job, told)
   finish_failed(job, now, error)
 end
 return 'ok'

@@ -5,8 +5,8 @@
 -- A run-out lease proves a death only if somebody watched all the time: after an outage or a stall of
 -- Redis, or with the clock set back, every lease gets a fresh term and nothing is taken.
 
-local worker, all_blamed, error = ARGV[1], ARGV[2] == '1', ARGV[3]
-local FIRST_BLAMED = 4
+local worker, all_blamed, error, told = ARGV[1], ARGV[2] == '1', ARGV[3], cjson.decode(ARGV[4])
+local FIRST_BLAMED = 5
 local blamed = {}
 for i = FIRST_BLAMED, #ARGV do
   blamed[ARGV[i]] = true
@@ -17,6 +17,7 @@ local requeued, failed, lanes = {}, {}, {}
 
 local function take_back(job, poisonous)
   if poisonous then
+    keep_progress(job, told[job.id])
     finish_failed(job, now, error)
     table.insert(failed, job.id)
   else

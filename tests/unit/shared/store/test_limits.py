@@ -128,9 +128,12 @@ def test_a_full_server_takes_no_job_but_lets_the_others_end(full_redis: World) -
     assert not world.store.beat("worker-1", {running.job.id: running.attempt_id}).lost
     world.finish(running)
     assert world.store.reap(worker_id="dead").requeued == (lost.job.id,)
+    assert world.store.reap().requeued == ()
     world.release(released)
     world.fail(failed)
     world.store.cancel(queued)
     assert world.store.expire_due() == [late]
     world.finish(world.claim())
-    world.forget(queued)
+    world.store.delete(queued)
+    assert world.store.due_for_deletion(10) == [("ada", queued)]
+    world.store.forget(queued)

@@ -1,12 +1,10 @@
-"""Lists, lanes, places in the queue, progress, workers."""
+"""Lists, lanes, workers."""
 
 from collections.abc import Callable
 
 import pytest
-import redis
 
-from shared.connections import RedisPair
-from shared.job import JobStatus, Progress
+from shared.job import JobStatus
 from shared.request import Priority
 from shared.store.workers import WorkerRecord, WorkerState
 from tests.unit.shared.store.world import MODEL, World
@@ -70,41 +68,6 @@ def test_lanes_tell_number_cost_and_age(world: World) -> None:
     assert list(world.store.lanes()) == [(MODEL, Priority.NORMAL)]
     assert world.store.lanes()[MODEL, Priority.NORMAL].jobs == 1
     assert world.store.lanes()[MODEL, Priority.NORMAL].cost == pytest.approx(20)
-
-
-def test_progress_is_the_newest_while_the_job_runs(world: World) -> None:
-    claim = world.start(steps=8, num_images=2)
-    job_id = claim.job.id
-
-    def progress() -> Progress:
-        job = world.store.get(job_id)
-        assert job is not None
-        return job.progress
-
-    assert progress() == Progress(step=0, steps=8, images_done=0)
-    world.store.report_progress({job_id: Progress(step=5, steps=15)})
-    world.add_image(claim, 1)
-    assert progress() == Progress(step=5, steps=15, images_done=1)
-    jobs, _ = world.store.list_jobs("ada", status=None, limit=1, cursor=None)
-    assert jobs[0].progress == progress()
-    world.release(claim)
-    assert progress() == Progress(step=0, steps=8, images_done=1)
-    assert world.raw.ttl(f"tessera:progress:{job_id}") > 0
-
-
-def test_progress_may_live_on_a_server_of_its_own(redis_pair: RedisPair) -> None:
-    kwargs = redis_pair.durable.connection_pool.connection_kwargs
-    with redis.Redis(
-        host=kwargs["host"], port=kwargs["port"], db=1, decode_responses=True
-    ) as scratch:
-        world = World(RedisPair(redis_pair.durable, scratch))
-        claim = world.start(steps=4)
-        world.store.report_progress({claim.job.id: Progress(step=2, steps=4)})
-        assert scratch.exists(f"tessera:progress:{claim.job.id}")
-        assert not world.raw.exists(f"tessera:progress:{claim.job.id}")
-        job = world.store.get(claim.job.id)
-        assert job is not None
-        assert job.progress.fraction == 0.5
 
 
 def make_worker(worker_id: str, state: WorkerState = WorkerState.READY) -> WorkerRecord:
