@@ -8,13 +8,14 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security.utils import get_authorization_scheme_param
 
+from api.failed_keys import FailedKeys
 from api.settings import AuthMode
 from shared.errors import Forbidden, Unauthorized
-from shared.store.keyring import Caller, Keyring
+from shared.store.api_key import Caller, Scope
+from shared.store.keyring import Keyring
 from shared.store.signing import KEYLESS
 
-SCOPE = "jobs"
-LOCAL = Caller(tenant="local", key_id="open", scopes=frozenset({SCOPE}), owner=KEYLESS)
+LOCAL = Caller(tenant="local", key_id="open", scopes=frozenset(Scope), owner=KEYLESS)
 
 # A verified key is trusted this long without asking Redis: the time a revocation takes.
 TRUST_SECONDS = 5.0
@@ -27,41 +28,61 @@ class Authenticator:
     def __init__(self, mode: AuthMode, keyring: Keyring) -> None:
         self._mode = mode
         self._keyring = keyring
+        self._failed = FailedKeys()
         self._trusted: dict[bytes, tuple[float, Caller]] = {}
 
-    async def caller(self, authorization: str | None) -> Caller:
-        """Who the `Authorization` header says it is.
+    async def caller(self, request: Request, scope: Scope | None = None) -> Caller:
+        """Who the `Authorization` header says it is, if it may do what `scope` covers.
 
         Raises:
             Unauthorized: no key, or not one of ours.
             Forbidden: a good key without the scope.
+            RateLimited: too many wrong keys came from that address.
             StoreUnavailable: the keys cannot be looked up.
         """
         if self._mode is AuthMode.OPEN:
             return LOCAL
-        scheme, presented = get_authorization_scheme_param(authorization)
-        if scheme.lower() != "bearer" or not presented:
+        caller = await self._identify(request)
+        if scope is not None and not caller.may(scope):
+            raise Forbidden(f"the API key lacks the scope `{scope}`")
+        return caller
+
+    async def _identify(self, request: Request) -> Caller:
+        kind, presented = get_authorization_scheme_param(request.headers.get("authorization"))
+        if kind.lower() != "bearer" or not presented:
             raise Unauthorized("send an API key: `Authorization: Bearer tsk_...`")
         digest = hashlib.sha256(presented.encode()).digest()
         now = time.monotonic()
-        trusted = self._trusted.get(digest)
-        if trusted is not None and trusted[0] > now:
-            return trusted[1]
+        trusted_until, trusted = self._trusted.get(digest, (0.0, None))
+        if trusted is not None and trusted_until > now:
+            return trusted
+        address = request.client.host if request.client else ""
+        # A key that was good is looked up whatever else comes from its address.
+        if trusted is None:
+            self._failed.admit(address)
         caller = await run_in_threadpool(self._keyring.verify, presented)
         if caller is None:
+            self._trusted.pop(digest, None)
+            self._failed.record(address)
             raise Unauthorized("the API key is unknown, expired or revoked")
-        if SCOPE not in caller.scopes:
-            raise Forbidden(f"the API key lacks the scope `{SCOPE}`")
         if len(self._trusted) >= TRUSTED_KEYS:
             self._trusted.clear()
         self._trusted[digest] = (now + TRUST_SECONDS, caller)
         return caller
 
 
-async def authenticate(request: Request) -> Caller:
-    """The dependency of every route that belongs to a tenant."""
-    authenticator: Authenticator = request.app.state.services.authenticator
-    return await authenticator.caller(request.headers.get("authorization"))
+class _Authenticated:
+    """The dependency of a route that belongs to a tenant."""
+
+    def __init__(self, scope: Scope | None) -> None:
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        authenticator: Authenticator = request.app.state.services.authenticator
+        return await authenticator.caller(request, self._scope)
 
 
-CurrentCaller = Annotated[Caller, Depends(authenticate)]
+AnyCaller = Annotated[Caller, Depends(_Authenticated(None))]
+Reader = Annotated[Caller, Depends(_Authenticated(Scope.JOBS_READ))]
+Writer = Annotated[Caller, Depends(_Authenticated(Scope.JOBS_WRITE))]
+WebhookKeeper = Annotated[Caller, Depends(_Authenticated(Scope.WEBHOOKS))]

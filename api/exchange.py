@@ -1,4 +1,4 @@
-"""Around every HTTP exchange: a request id, one log line, its metrics, and the body's cap.
+"""Around every HTTP exchange: request id, log line, metrics, the body's cap, security headers.
 
 Nobody reads the rest of a body that was refused, so an answer that comes before the end of the
 body closes the connection.
@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.body_caps import body_cap, too_large
+from api.headers import with_security
 from api.metrics import GatewayMetrics
 from api.problems import problem_response
 from shared.ids import new_request_id
@@ -56,7 +57,7 @@ class ExchangeMiddleware:
                 extra = [(b"x-request-id", request.encode())]
                 if body_unread:
                     extra.append((b"connection", b"close"))
-                message = {**message, "headers": [*message["headers"], *extra]}
+                message = {**message, "headers": [*with_security(message["headers"]), *extra]}
             await send(message)
 
         try:

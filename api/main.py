@@ -91,6 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
             outlook,
             webhooks,
             metrics,
+            settings.jobs,
         ),
         inputs=keeper,
         deliveries=DeliveryStore(redis, settings.jobs),

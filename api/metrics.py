@@ -11,6 +11,7 @@ from shared.errors import (
     InvalidRequest,
     QueueFull,
     QuotaExceeded,
+    RateLimited,
     StorageUnavailable,
     StoreUnavailable,
 )
@@ -28,6 +29,7 @@ REFUSALS = (
     InvalidRequest,
     QuotaExceeded,
     QueueFull,
+    RateLimited,
     StorageUnavailable,
     StoreUnavailable,
 )

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.json_body import field_error
-from shared.errors import FieldError, InvalidRequest, NotFound, TesseraError
+from api.rate_limit_headers import rate_limit_headers
+from shared.errors import FieldError, InvalidRequest, NotFound, RateLimited, TesseraError
 from shared.logging import request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -46,13 +47,16 @@ class Problem(BaseModel):
 
 def problem_response(error: TesseraError) -> Response:
     """The answer that tells of `error`."""
-    return respond(
+    response = respond(
         error.status,
         error.code,
         error.detail,
         errors=error.errors,
         retry_after=error.retry_after,
     )
+    if isinstance(error, RateLimited):
+        response.headers.update(rate_limit_headers(error.limit))
+    return response
 
 
 def respond(

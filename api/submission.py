@@ -26,6 +26,7 @@ from shared.errors import (
     DeadlineUnreachable,
     FieldError,
     InvalidRequest,
+    LimitState,
     NotFound,
     Refused,
     TesseraError,
@@ -33,8 +34,10 @@ from shared.errors import (
 from shared.ids import new_job_id
 from shared.job import Job, JobWarning
 from shared.request import GenerationRequest, OutputFormat
+from shared.settings import JobSettings
+from shared.store.api_key import Caller
 from shared.store.job_store import JobStore
-from shared.store.keyring import Caller
+from shared.store.limits import tenant_limit
 from shared.store.values import Idempotency, NewJob
 
 KEY_CHARACTERS = 255
@@ -42,11 +45,15 @@ KEY_CHARACTERS = 255
 
 @dataclass(frozen=True)
 class Submitted:
-    """The stored job, its place, and whether an earlier submission had made it."""
+    """The stored job, its place, and whether an earlier submission had made it.
+
+    `limit` is what remains to the caller after a new job.
+    """
 
     job: Job
     replayed: bool
     queue: QueueAnswer | None
+    limit: LimitState | None = None
 
 
 class Submission:
@@ -64,6 +71,7 @@ class Submission:
         outlook: Outlook,
         webhooks: WebhookRouter,
         metrics: GatewayMetrics,
+        jobs: JobSettings,
     ) -> None:
         self._catalog = catalog
         self._samplers = samplers
@@ -75,6 +83,7 @@ class Submission:
         self._outlook = outlook
         self._webhooks = webhooks
         self._metrics = metrics
+        self._jobs = jobs
 
     async def submit(
         self,
@@ -88,7 +97,7 @@ class Submission:
         Raises:
             InvalidBody, InvalidRequest: not legal, or not to be done by its deadline; nothing is
                 stored.
-            QuotaExceeded, QueueFull: legal, but not now.
+            RateLimited, QuotaExceeded, QueueFull: legal, but not now.
             NotReady: Redis or S3 does not answer.
         """
         try:
@@ -130,7 +139,8 @@ class Submission:
             await self._prospect(caller.tenant, request)
         job_id = new_job_id()
         webhook = await self._webhooks.route(job_id, request, caller)
-        new = NewJob(job_id, caller.tenant, request, normalised.warnings, webhook)
+        limit = caller.limit or tenant_limit(self._jobs, caller.tenant)
+        new = NewJob(job_id, caller.tenant, request, normalised.warnings, webhook, limit)
         if pictures.ids:
             # Before the job is there, so that no picture goes in between.
             await run_in_threadpool(self._store.use_inputs, caller.tenant, job_id, pictures.ids)
@@ -140,7 +150,7 @@ class Submission:
         self._tickets.send(request.model, request.priority)
         self._metrics.jobs_submitted.labels(request.model, request.priority).inc()
         queue = self._outlook.place(request, caller.tenant, created.ahead)
-        return Submitted(created.job, False, queue)
+        return Submitted(created.job, False, queue, created.limit)
 
     async def _replay(self, job_id: str) -> Submitted:
         job = await run_in_threadpool(self._store.get, job_id)

@@ -4,7 +4,7 @@ from api.body import ENDINGS
 from shared.errors import FieldError, InvalidRequest, OutboundRefused
 from shared.outbound.client import Outbound
 from shared.request import GenerationRequest, Webhook
-from shared.store.keyring import Caller
+from shared.store.api_key import Caller
 from shared.store.values import WebhookRoute
 from shared.store.webhook_route import webhook_route
 

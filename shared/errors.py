@@ -17,7 +17,7 @@ TesseraError
   - BodyTooLarge (413)
   - JobCanceled (409), JobExpired (504)   who waited for a picture gets none
   - Refused (429)             legal, but not now
-    - QuotaExceeded, QueueFull
+    - RateLimited, QuotaExceeded, QueueFull
   - NotReady (503)
     - StoreUnavailable        Redis does not answer, or is full
     - StorageUnavailable      S3 does not answer
@@ -37,6 +37,19 @@ class FieldError:
     field: str
     code: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """A caller's cost limit: `burst` within `window_seconds`, and what of it remains.
+
+    All of it remains again in `reset_seconds`.
+    """
+
+    burst: float
+    window_seconds: float
+    remaining: float
+    reset_seconds: float
 
 
 class TesseraError(Exception):
@@ -217,8 +230,18 @@ class Refused(TesseraError):
         self.waiting_cost = waiting_cost
 
 
+class RateLimited(Refused):
+    """The caller submits faster than it may, or showed too many wrong keys."""
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str, *, retry_after: float, limit: LimitState | None = None) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.limit = limit
+
+
 class QuotaExceeded(Refused):
-    """The caller has as much queued as it may."""
+    """The caller has as much queued as it may, or has sent as many bytes as it may in a day."""
 
     code = "quota_exceeded"
 

@@ -56,6 +56,10 @@ class JobSettings(TesseraSettings):
     max_queued_jobs_per_tenant: int = Field(default=2_000, ge=1)
     # As in GenerationRequest.cost; 2,000 pictures of 1024 x 1024 in 25 guided steps.
     max_queued_cost_per_tenant: float = Field(default=100_000, gt=0)
+    # How fast a tenant's keys may submit, all together; a key may have a limit of its own.
+    cost_per_second_per_tenant: float | None = Field(default=None, gt=0)
+    cost_burst_per_tenant: float = Field(default=10_000, gt=0)
+    input_bytes_per_day_per_tenant: int = Field(default=10_000_000_000, gt=0)
     retention_seconds: float = Field(default=7 * 86_400, gt=0)
     # Since an input picture's last use; those of jobs that have not ended stay.
     input_retention_seconds: float = Field(default=7 * 86_400, gt=0)

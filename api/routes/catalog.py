@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.auth import CurrentCaller
+from api.auth import AnyCaller
 from api.documented import MODEL_RESPONSES, SAMPLER_RESPONSES
 from api.routes.answers import json_response
 from api.services import Context
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["catalog"])
 
 
 @router.get("/models", response_model=ListAnswer[ModelAnswer], responses=MODEL_RESPONSES)
-def list_models(_: CurrentCaller, context: Context) -> Response:
+def list_models(_: AnyCaller, context: Context) -> Response:
     """List the models: their limits, defaults and names, and who holds them warm."""
     workers = context.surroundings.workers
     default = context.catalog.default
@@ -27,7 +27,7 @@ def list_models(_: CurrentCaller, context: Context) -> Response:
 
 
 @router.get("/samplers", response_model=ListAnswer[SamplerAnswer], responses=SAMPLER_RESPONSES)
-def list_samplers(_: CurrentCaller) -> Response:
+def list_samplers(_: AnyCaller) -> Response:
     """List the samplers, their other names, their schedules and the steps that they take."""
     data = tuple(
         SamplerAnswer(**sampler.model_dump(), aliases=sampler_aliases(sampler))

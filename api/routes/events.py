@@ -13,6 +13,7 @@ from api.services import Context, Services
 from api.stream import EventStream
 from shared.errors import NotFound, Unauthorized
 from shared.job import Job
+from shared.store.api_key import Scope
 
 router = APIRouter(tags=["jobs"])
 
@@ -33,7 +34,7 @@ async def get_events(
     if token is not None:
         await run_in_threadpool(_job_by_token, context, job_id, token)
     else:
-        caller = await context.authenticator.caller(request.headers.get("authorization"))
+        caller = await context.authenticator.caller(request, Scope.JOBS_READ)
         await run_in_threadpool(own_job, context, caller.tenant, job_id)
     if last_event_id is not None and await run_in_threadpool(
         _has_everything, context, job_id, last_event_id

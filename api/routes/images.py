@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from api.auth import CurrentCaller
+from api.auth import Reader
 from api.documented import IMAGE_RESPONSES
 from api.render import image_link
 from api.routes.answers import JobId, own_job
@@ -19,7 +19,7 @@ router = APIRouter(tags=["jobs"])
     response_class=Response,
     responses=IMAGE_RESPONSES,
 )
-def get_image(job_id: JobId, index: int, caller: CurrentCaller, context: Context) -> Response:
+def get_image(job_id: JobId, index: int, caller: Reader, context: Context) -> Response:
     """Get a picture: a redirect to S3, or its bytes where clients cannot reach S3."""
     job = own_job(context, caller.tenant, job_id)
     image = next((image for image in job.images if image.index == index), None)

@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.auth import CurrentCaller
+from api.auth import Reader, Writer
 from api.documented import INPUT_EXTRA, INPUT_RESPONSES, INPUTS_RESPONSES
 from api.input_body import INPUT_ID
 from api.routes.answers import json_response
@@ -30,7 +30,7 @@ InputId = Annotated[str, Path(examples=["in_9f86d081884c7d659a2feaa0c55ad015"])]
     responses=INPUTS_RESPONSES,
     openapi_extra=INPUT_EXTRA,
 )
-async def add_input(request: Request, caller: CurrentCaller, context: Context) -> Response:
+async def add_input(request: Request, caller: Writer, context: Context) -> Response:
     """Send a picture to be used by jobs: PNG, JPEG or WebP, at most 20 MB and 4096 x 4096 pixels.
 
     The same bytes give the same id. It is kept for a week after its last use.
@@ -41,7 +41,7 @@ async def add_input(request: Request, caller: CurrentCaller, context: Context) -
 
 
 @router.get("/{input_id}", response_model=InputAnswer, responses=INPUT_RESPONSES)
-async def get_input(input_id: InputId, caller: CurrentCaller, context: Context) -> Response:
+async def get_input(input_id: InputId, caller: Reader, context: Context) -> Response:
     """Tell of a picture that was sent before, and keep it for another week."""
     known = re.fullmatch(INPUT_ID, input_id)
     stored = await context.inputs.find(caller.tenant, input_id) if known else None

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.auth import CurrentCaller
+from api.auth import Reader, Writer
 from api.body import CancelBody
 from api.documented import CANCEL_EXTRA, CANCEL_RESPONSES, JOB_RESPONSES, LIST_RESPONSES, PROBLEMS
 from api.json_body import parse_json, read_json
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 @router.get("", response_model=ListAnswer[JobAnswer], responses=LIST_RESPONSES)
 def list_jobs(
-    caller: CurrentCaller,
+    caller: Reader,
     context: Context,
     status: JobStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
@@ -48,7 +48,7 @@ def list_jobs(
     responses=LIST_RESPONSES,
     openapi_extra=CANCEL_EXTRA,
 )
-async def cancel_jobs(request: Request, caller: CurrentCaller, context: Context) -> Response:
+async def cancel_jobs(request: Request, caller: Writer, context: Context) -> Response:
     """Cancel several jobs. Ids that are not the caller's are left out of the answer."""
     body = parse_json(CancelBody, await read_json(request))
     return await run_in_threadpool(_cancel_all, context, caller.tenant, body)
@@ -64,14 +64,14 @@ def _cancel_all(context: Services, tenant: str, body: CancelBody) -> Response:
 
 
 @router.get("/{job_id}", response_model=JobAnswer, responses=JOB_RESPONSES)
-def get_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
+def get_job(job_id: JobId, caller: Reader, context: Context) -> Response:
     """Get a job as it is now, with fresh links to its finished pictures."""
     job = own_job(context, caller.tenant, job_id)
     return json_response(context.render.job(job, context.outlook.queue([job]).get(job_id)))
 
 
 @router.post("/{job_id}/cancel", response_model=JobAnswer, responses=CANCEL_RESPONSES)
-def cancel_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
+def cancel_job(job_id: JobId, caller: Writer, context: Context) -> Response:
     """Cancel a job. A job that has ended is returned unchanged."""
     job = _cancel(context, own_job(context, caller.tenant, job_id))
     if job is None:
@@ -87,7 +87,7 @@ def _cancel(context: Services, before: Job) -> Job | None:
 
 
 @router.delete("/{job_id}", status_code=204, responses=PROBLEMS)
-def delete_job(job_id: JobId, caller: CurrentCaller, context: Context) -> Response:
+def delete_job(job_id: JobId, caller: Writer, context: Context) -> Response:
     """Delete a job with its pictures, cancelling it if need be."""
     job = own_job(context, caller.tenant, job_id)
     context.store.delete(job_id)

@@ -8,11 +8,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from api.auth import authenticate
 from api.documented import SUBMIT_EXTRA, SUBMIT_RESPONSES
 from api.json_body import read_json
 from api.preferences import Wish, wait_seconds, wants_dry_run, wish
 from api.problems import respond
+from api.rate_limit_headers import rate_limit_headers
 from api.routes.answers import json_response
 from api.services import Services, services_of
 from api.submission import Submitted
@@ -20,6 +20,7 @@ from api.waiting import wait_for_end
 from api.wire import JobAnswer, QueueAnswer
 from shared.errors import JobCanceled, JobExpired
 from shared.job import Job, JobStatus
+from shared.store.api_key import Scope
 
 
 class _PlainRoute(APIRoute):
@@ -52,7 +53,7 @@ async def submit_job(request: Request) -> Response:
     `?dry_run=true` nothing is queued: `200` with the whole request, its cost and its time.
     """
     context = services_of(request)
-    caller = await authenticate(request)
+    caller = await context.authenticator.caller(request, Scope.JOBS_WRITE)
     raw = await read_json(request)
     headers = request.headers
     seconds = wait_seconds(headers.get("prefer"))
@@ -66,10 +67,11 @@ async def submit_job(request: Request) -> Response:
         headers.get("idempotency-key"),
         wished.format,
     )
+    told = rate_limit_headers(submitted.limit)
     if seconds is None:
-        return _answer(context, submitted.job, submitted.queue, submitted, {})
+        return _answer(context, submitted.job, submitted.queue, submitted, told)
     job = await wait_for_end(context.hub, context.store, submitted.job, seconds)
-    applied = {"Preference-Applied": f"wait={seconds}"}
+    applied = {**told, "Preference-Applied": f"wait={seconds}"}
     if wished.picture and job.status.terminal:
         return await run_in_threadpool(_picture, context, job, applied)
     return await run_in_threadpool(_answer_now, context, job, submitted, applied)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.auth import CurrentCaller
+from api.auth import WebhookKeeper
 from api.body import EndpointBody
 from api.documented import DELIVERIES_RESPONSES, DELIVERY_RESPONSES, ENDPOINT_EXTRA, PROBLEMS
 from api.json_body import parse_json, read_json
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
     "/deliveries", response_model=ListAnswer[DeliveryAnswer], responses=DELIVERIES_RESPONSES
 )
 def list_deliveries(
-    job_id: Annotated[str, Query(max_length=64)], caller: CurrentCaller, context: Context
+    job_id: Annotated[str, Query(max_length=64)], caller: WebhookKeeper, context: Context
 ) -> Response:
     """List a job's webhooks, the oldest first, with every try."""
     found = context.deliveries.of_job(caller.tenant, job_id) if is_job_id(job_id) else []
@@ -41,7 +41,7 @@ def list_deliveries(
     responses=DELIVERY_RESPONSES,
 )
 def redeliver(
-    delivery_id: Annotated[str, Path(max_length=64)], caller: CurrentCaller, context: Context
+    delivery_id: Annotated[str, Path(max_length=64)], caller: WebhookKeeper, context: Context
 ) -> Response:
     """Send a webhook again: the same id and body, from the start of the schedule.
 
@@ -55,7 +55,7 @@ def redeliver(
 
 
 @router.post("/endpoints/enable", status_code=204, responses=PROBLEMS, openapi_extra=ENDPOINT_EXTRA)
-async def enable_endpoint(request: Request, caller: CurrentCaller, context: Context) -> Response:
+async def enable_endpoint(request: Request, caller: WebhookKeeper, context: Context) -> Response:
     """Let new events go to an endpoint that was disabled, given its URL."""
     body = parse_json(EndpointBody, await read_json(request))
     await run_in_threadpool(context.deliveries.enable, caller.tenant, body.url)

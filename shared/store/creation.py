@@ -9,11 +9,13 @@ from shared.errors import (
     IdempotencyMismatch,
     QueueFull,
     QuotaExceeded,
+    RateLimited,
     StoreUnavailable,
     TesseraError,
 )
 from shared.job import Job, JobStatus, Progress
 from shared.store import keys, records
+from shared.store.limits import CostLimit
 from shared.store.reading import MISMATCH
 from shared.store.scripts import microseconds
 from shared.store.values import Created, Idempotency, NewJob
@@ -35,8 +37,13 @@ def arguments(new: NewJob, idempotency: Idempotency | None) -> list[str | int | 
         keys.idempotency(new.tenant, idempotency.key) if idempotency else "",
         idempotency.fingerprint if idempotency else "",
         new.webhook.model_dump_json() if new.webhook else "",
+        *(_limit(new.limit) if new.limit else ("", "", "")),
         *(warning.model_dump_json() for warning in new.warnings),
     ]
+
+
+def _limit(limit: CostLimit) -> tuple[str, float, float]:
+    return limit.name, 1e6 / limit.per_second, limit.burst
 
 
 def outcome(new: NewJob, answer: Any) -> Created | TesseraError:
@@ -59,6 +66,13 @@ def outcome(new: NewJob, answer: Any) -> Created | TesseraError:
             return QuotaExceeded("you have as much work queued as you may", waiting_cost=waiting)
         case "full":
             return QueueFull("the queue is full", waiting_cost=float(detail[0]))
+        case "too_fast":
+            assert new.limit is not None
+            wait, owed = (float(number) for number in detail)
+            state = new.limit.state(owed)
+            return RateLimited(
+                "you submit faster than you may", retry_after=wait / 1e6, limit=state
+            )
         case "replayed":
             return Created(detail[0], replayed=True)
     job = Job(
@@ -70,4 +84,5 @@ def outcome(new: NewJob, answer: Any) -> Created | TesseraError:
         warnings=new.warnings,
         progress=Progress(steps=new.request.steps),
     )
-    return Created(new.id, replayed=False, job=job, ahead=records.ahead(detail[1]))
+    limit = new.limit.state(float(detail[2])) if new.limit else None
+    return Created(new.id, replayed=False, job=job, ahead=records.ahead(detail[1]), limit=limit)

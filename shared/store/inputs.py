@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.connections import RedisPair, store_errors
-from shared.errors import StoreUnavailable
+from shared.errors import QuotaExceeded, StoreUnavailable
 from shared.store import keys
 from shared.store.records import seconds
 from shared.store.scripts import Scripts
@@ -24,9 +24,15 @@ class InputRecords:
         `size` is the number of bytes that were sent. Then store the object and `confirm_input`.
 
         Raises:
+            QuotaExceeded: the tenant has sent as many bytes as it may in a day.
             StoreUnavailable: also for the moment in which the same picture is being removed.
         """
-        answer = self._scripts("reserve_input", tenant, input_id, width, height, size)
+        answer, *detail = self._scripts("reserve_input", tenant, input_id, width, height, size)
+        if answer == "too_much":
+            raise QuotaExceeded(
+                "you have sent as many bytes of pictures as you may in a day",
+                retry_after=seconds(detail[0]),
+            )
         if answer == "leaving":
             raise StoreUnavailable("this input picture is being removed; send it again in a moment")
         return bool(answer == "stored")

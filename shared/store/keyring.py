@@ -2,10 +2,10 @@
 
 import hashlib
 import hmac
+import math
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import redis
 
@@ -13,43 +13,16 @@ from shared.connections import store_errors
 from shared.errors import InvalidRequest, NotFound
 from shared.outbound.target import parse_target
 from shared.store import keys
+from shared.store.api_key import ApiKey, Caller, Scope
+from shared.store.limits import CostLimit, key_limit
 from shared.store.signing import SigningSecrets
 
-SCOPES = frozenset({"jobs"})
 ROTATION_SECONDS = 86_400.0
+BURST_SECONDS = 60.0
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # also a folder in S3, part of Redis keys
 _PRESENTED = re.compile(r"tsk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _NOBODY = hashlib.sha256(b"").hexdigest()  # of no secret: a secret has 43 characters
-
-
-@dataclass(frozen=True)
-class ApiKey:
-    """One key, without its secret. `expires_at` in seconds since 1970; None: never.
-
-    `owner` is the first of the keys that replaced each other: they share their webhooks' secrets.
-    """
-
-    id: str
-    tenant: str
-    scopes: frozenset[str]
-    expires_at: float | None
-    owner: str
-    webhook_url: str | None
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who a good key stands for.
-
-    `owner` names the secrets of its webhooks; `webhook_url` is where they go by default.
-    """
-
-    tenant: str
-    key_id: str
-    scopes: frozenset[str]
-    owner: str
-    webhook_url: str | None = None
 
 
 class Keyring:
@@ -67,28 +40,39 @@ class Keyring:
         expires_in: float | None = None,
         *,
         webhook_url: str | None = None,
-        owner: str | None = None,
+        cost_per_second: float | None = None,
+        cost_burst: float | None = None,
     ) -> tuple[ApiKey, str]:
         """A new key and its whole text, which nobody can read again. `expires_in` in seconds.
 
-        `owner` is that of the key it replaces.
+        With a `cost_per_second` it has a limit of its own; the burst is a minute's, unless told.
 
         Raises:
-            InvalidRequest: a tenant's name, a scope or a webhook's URL that cannot be.
+            InvalidRequest: a tenant's name, a scope, a webhook's URL or a limit that cannot be.
         """
         wanted = frozenset(scopes)
         if not _TENANT.fullmatch(tenant):
             raise InvalidRequest("a tenant is 1 to 64 letters, digits, `-` and `_`")
-        if not wanted or not wanted <= SCOPES:
-            raise InvalidRequest(f"scopes are: {', '.join(sorted(SCOPES))}")
+        if not wanted or not wanted <= frozenset(Scope):
+            raise InvalidRequest(f"scopes are: {', '.join(Scope)}")
         if webhook_url is not None:
             parse_target(webhook_url)
-        key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-        name = keys.api_key(key_id)
-        fields = {"tenant": tenant, "scopes": " ".join(sorted(wanted)), "sha256": _sha256(secret)}
-        fields["owner"] = owner or key_id
+        fields = {"tenant": tenant, "scopes": " ".join(sorted(wanted))}
         if webhook_url is not None:
             fields["webhook_url"] = webhook_url
+        if cost_per_second is not None:
+            burst = cost_per_second * BURST_SECONDS if cost_burst is None else cost_burst
+            if not 0 < cost_per_second < math.inf or not 0 < burst < math.inf:
+                raise InvalidRequest("a limit's rate and burst are numbers above zero")
+            fields |= {"cost_per_second": repr(cost_per_second), "cost_burst": repr(burst)}
+        elif cost_burst is not None:
+            raise InvalidRequest("a burst belongs to a rate: give both")
+        return self._add(fields, expires_in)
+
+    def _add(self, fields: dict[str, str], expires_in: float | None) -> tuple[ApiKey, str]:
+        key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+        name = keys.api_key(key_id)
+        fields = {"owner": key_id, **fields, "sha256": _sha256(secret)}
         self._signing.ensure(fields["owner"])
         pipeline = self._client.pipeline()
         pipeline.hset(name, items=[text for pair in fields.items() for text in pair])
@@ -112,9 +96,10 @@ class Keyring:
         return Caller(
             fields["tenant"],
             key_id,
-            frozenset(fields["scopes"].split()),
+            _scopes(fields),
             fields["owner"],
             fields.get("webhook_url"),
+            _limit(fields),
         )
 
     def list(self) -> tuple[ApiKey, ...]:
@@ -158,17 +143,27 @@ class Keyring:
             pipeline.execute()
         return True
 
-    def rotate(self, key_id: str, overlap: float = ROTATION_SECONDS) -> tuple[ApiKey, str]:
+    def rotate(
+        self,
+        key_id: str,
+        overlap: float = ROTATION_SECONDS,
+        *,
+        expires_in: float | None = None,
+    ) -> tuple[ApiKey, str]:
         """A new key like that one, which itself goes on for at most `overlap` seconds.
 
         Raises:
             NotFound: there is no such key.
         """
-        old = self.get(key_id)
-        created = self.create(old.tenant, old.scopes, webhook_url=old.webhook_url, owner=old.owner)
+        name = keys.api_key(key_id)
+        with store_errors():
+            fields: dict[str, str] = self._client.hgetall(name)  # type: ignore[assignment]
+        if not fields:
+            raise NotFound("no such API key")
+        created = self._add(fields, expires_in)
         with store_errors():
             # LT keeps an earlier end, and takes "never" for later than any.
-            self._client.pexpire(keys.api_key(key_id), round(overlap * 1000), lt=True)
+            self._client.pexpire(name, round(overlap * 1000), lt=True)
         return created
 
 
@@ -177,12 +172,23 @@ def _sha256(secret: str) -> str:
 
 
 def _record(key_id: str, fields: dict[str, str], expires_ms: int) -> ApiKey:
-    expires_at = expires_ms / 1000 if expires_ms > 0 else None
     return ApiKey(
         key_id,
         fields["tenant"],
-        frozenset(fields["scopes"].split()),
-        expires_at,
+        _scopes(fields),
+        expires_ms / 1000 if expires_ms > 0 else None,
         fields["owner"],
         fields.get("webhook_url"),
+        _limit(fields),
     )
+
+
+def _scopes(fields: dict[str, str]) -> frozenset[Scope]:
+    return frozenset(map(Scope, fields["scopes"].split()))
+
+
+def _limit(fields: dict[str, str]) -> CostLimit | None:
+    if "cost_per_second" not in fields:
+        return None
+    rate, burst = float(fields["cost_per_second"]), float(fields["cost_burst"])
+    return key_limit(fields["owner"], rate, burst)

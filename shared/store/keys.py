@@ -14,6 +14,8 @@ API_KEYS = "tessera:apikeys"  # set: ids of all API keys
 PENDING_WEBHOOKS = "tessera:webhooks:pending"  # sorted set: deliveries not done, by their making
 LINK_SECRET = "tessera:link_secret"  # noqa: S105 - string: signs the gateways' event links
 
+# Strings with a TTL, `tessera:limit:{name}`, are made by `_limits.lua`: until when somebody owes.
+
 # Keys without a TTL, and what removes each. Everything else has a TTL.
 LASTING = {
     r"tessera:job:job_\w+": "forget, once retention has passed or the job was deleted",

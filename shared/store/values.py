@@ -6,8 +6,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.errors import LimitState
 from shared.job import Job, JobWarning
 from shared.request import GenerationRequest, Priority, WebhookEvent
+from shared.store.limits import CostLimit
 
 
 class Outcome(StrEnum):
@@ -39,13 +41,14 @@ class WebhookRoute(BaseModel):
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to be accepted."""
+    """A job to be accepted; its cost counts towards `limit`."""
 
     id: str
     tenant: str
     request: GenerationRequest
     warnings: tuple[JobWarning, ...] = ()
     webhook: WebhookRoute | None = None
+    limit: CostLimit | None = None
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,16 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Created:
-    """An accepted job; `job` is None where an earlier one is replayed: read that one's record."""
+    """An accepted job; `job` is None where an earlier one is replayed: read that one's record.
+
+    `limit` is what remains after it.
+    """
 
     job_id: str
     replayed: bool
     job: Job | None = None
     ahead: tuple[Ahead, ...] = ()
+    limit: LimitState | None = None
 
 
 @dataclass(frozen=True)

@@ -191,5 +191,7 @@ def worker(store: JobStore, objects: ObjectStore) -> StandIn:
 @pytest.fixture
 def api_key(redis_pair: RedisPair) -> dict[str, str]:
     """The headers of a tenant with a good key."""
-    _, presented = Keyring(redis_pair.durable).create("acme", ["jobs"])
+    _, presented = Keyring(redis_pair.durable).create(
+        "acme", ["jobs:read", "jobs:write", "webhooks"]
+    )
     return {"Authorization": f"Bearer {presented}"}

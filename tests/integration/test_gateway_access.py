@@ -34,7 +34,9 @@ def test_a_tenant_sees_its_own_jobs_only(
     client = keyed_gateway.client
     job_id = client.post("/v1/jobs", json=BODY, headers=api_key).json()["id"]
     worker.finish()
-    _, presented = Keyring(redis_pair.durable).create("rival", ["jobs"])
+    _, presented = Keyring(redis_pair.durable).create(
+        "rival", ["jobs:read", "jobs:write", "webhooks"]
+    )
     rival = {"Authorization": f"Bearer {presented}"}
     path = f"/v1/jobs/{job_id}"
     answers = [
@@ -55,7 +57,9 @@ def test_one_idempotency_key_of_two_tenants_is_two_jobs(
     keyed_gateway: Gateway, api_key: dict[str, str], redis_pair: RedisPair
 ):
     client = keyed_gateway.client
-    _, presented = Keyring(redis_pair.durable).create("rival", ["jobs"])
+    _, presented = Keyring(redis_pair.durable).create(
+        "rival", ["jobs:read", "jobs:write", "webhooks"]
+    )
     rival = {"Authorization": f"Bearer {presented}"}
     ids = {
         client.post("/v1/jobs", json=BODY, headers={**who, "Idempotency-Key": "1"}).json()["id"]
@@ -100,7 +104,7 @@ def test_open_mode_listens_on_loopback_only():
 
 def test_keys_are_not_replaced_by_openness(keyed_gateway: Gateway, redis_pair: RedisPair):
     ring = Keyring(redis_pair.durable)
-    key, presented = ring.create("acme", ["jobs"])
+    key, presented = ring.create("acme", ["jobs:read", "jobs:write", "webhooks"])
     ring.revoke(key.id)
     headers = {"Authorization": f"Bearer {presented}"}
     assert keyed_gateway.client.get("/v1/jobs", headers=headers).status_code == 401

@@ -179,7 +179,9 @@ def test_large_bodies_without_pictures_are_refused(client):
 
 def test_another_tenants_input_is_not_there(keyed_gateway, api_key, redis_pair):
     told = send(keyed_gateway.client, picture(), headers=api_key).json()
-    _, presented = Keyring(redis_pair.durable).create("rival", ["jobs"])
+    _, presented = Keyring(redis_pair.durable).create(
+        "rival", ["jobs:read", "jobs:write", "webhooks"]
+    )
     rival = {"Authorization": f"Bearer {presented}"}
     assert keyed_gateway.client.get(f"/v1/inputs/{told['id']}", headers=rival).status_code == 404
     body = {"prompt": "a", "image": {"id": told["id"]}}

@@ -95,8 +95,10 @@ def test_a_keys_default_is_called_and_the_log_is_the_tenants(
 ):
     keyring = Keyring(redis_pair.durable)
     keyed = gateway_settings.gateway.model_copy(update={"auth": AuthMode.KEYS})
-    key, presented = keyring.create("acme", ["jobs"], webhook_url=f"{URL}?key")
-    _, other = keyring.create("rival", ["jobs"])
+    key, presented = keyring.create(
+        "acme", ["jobs:read", "jobs:write", "webhooks"], webhook_url=f"{URL}?key"
+    )
+    _, other = keyring.create("rival", ["jobs:read", "jobs:write", "webhooks"])
     mine, rival = ({"Authorization": f"Bearer {text}"} for text in (presented, other))
     with running_gateway(replace(gateway_settings, gateway=keyed)) as gateway:
         client = gateway.client

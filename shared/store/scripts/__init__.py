@@ -13,6 +13,7 @@ from shared.settings import JobSettings
 
 LIBRARY = (
     "_record.lua",
+    "_limits.lua",
     "_queue.lua",
     "_ahead.lua",
     "_deliveries.lua",
@@ -94,6 +95,7 @@ def _constants(settings: JobSettings) -> str:
         "MAX_QUEUED": settings.max_queued_jobs,
         "MAX_QUEUED_PER_TENANT": settings.max_queued_jobs_per_tenant,
         "MAX_QUEUED_COST_PER_TENANT": settings.max_queued_cost_per_tenant,
+        "INPUT_BYTES_PER_DAY": settings.input_bytes_per_day_per_tenant,
         "UNWATCHED": microseconds(UNWATCHED_SECONDS),
         "SWEEP_DELAY": microseconds(SWEEP_DELAY_SECONDS),
         "CLAIM_MEMORY_SECONDS": CLAIM_MEMORY_SECONDS,

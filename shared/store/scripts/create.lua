@@ -1,13 +1,16 @@
 #!lua
 -- Accept a job: idempotency first, then limits, then everything at once.
--- Answers {'created', created_at, what goes before it}, {'replayed', job_id}, {'mismatch'}, or a
--- refusal with the cost that waits: {'too_many', cost}, {'too_dear', cost}, {'full', cost}.
+-- Answers {'created', created_at, what goes before it, owed}, {'replayed', job_id}, {'mismatch'}, or a
+-- refusal: with the cost that waits {'too_many', cost}, {'too_dear', cost}, {'full', cost}; with the
+-- microseconds to wait and those owed {'too_fast', wait, owed}.
 
 local job = {
   id = ARGV[1], tenant = ARGV[2], model = ARGV[3], priority = ARGV[4], cost = ARGV[5], attempts = 0,
 }
 local num_images, request, deadline, idempotency, fingerprint, webhook = unpack(ARGV, 6, 11)
-local FIRST_WARNING = 12
+local limit, interval, burst = unpack(ARGV, 12, 14)
+local FIRST_WARNING = 15
+local now = now_us()
 
 if idempotency ~= '' then
   local used = redis.call('GET', idempotency)
@@ -24,7 +27,8 @@ end
 
 local known = load_job(job.id)
 if known then
-  return { 'created', known.created_at, known.status == 'queued' and ahead_of(known) or {} }
+  local ahead = known.status == 'queued' and ahead_of(known) or {}
+  return { 'created', known.created_at, ahead, whole(owed_us(limit, now)) }
 end
 
 local depth, cost, own_cost = 0, 0, 0
@@ -43,8 +47,14 @@ end
 if depth >= MAX_QUEUED then
   return { 'full', whole(cost) }
 end
+if limit ~= '' then
+  local wait = wait_us(limit, now, job.cost, interval, burst)
+  if wait > 0 then
+    return { 'too_fast', whole(wait), whole(owed_us(limit, now)) }
+  end
+  use_up(limit, now, job.cost, interval)
+end
 
-local now = now_us()
 job.created_at = whole(now)
 set(job, 'tenant', job.tenant, 'model', job.model, 'priority', job.priority, 'cost', job.cost,
   'num_images', num_images, 'request', request, 'created_at', job.created_at,
@@ -62,4 +72,4 @@ redis.call('ZADD', index_key(job, 'jobs'), 0, job.id)
 enqueue(job)
 move(job, 'queued')
 warn(job, FIRST_WARNING)
-return { 'created', job.created_at, ahead_of(job) }
+return { 'created', job.created_at, ahead_of(job), whole(owed_us(limit, now)) }

@@ -29,7 +29,7 @@ def test_a_key_is_made_listed_rotated_and_revoked(
     assert caller.tenant == "acme"
 
     listed = run(redis_settings, "list").stdout
-    assert listed.startswith(f"{caller.key_id}  acme  jobs  until 20")
+    assert listed.startswith(f"{caller.key_id}  acme  jobs:read,jobs:write,webhooks  until 20")
     assert key not in listed
 
     rotated = run(redis_settings, "rotate", caller.key_id).stdout.strip()
@@ -44,4 +44,4 @@ def test_a_key_is_made_listed_rotated_and_revoked(
 def test_a_scope_that_does_not_exist_is_refused(redis_settings: RedisSettings):
     ended = run(redis_settings, "create", "--tenant", "acme", "--scopes", "everything")
     assert ended.returncode == 1
-    assert ended.stderr == "error: scopes are: jobs\n"
+    assert ended.stderr == "error: scopes are: jobs:read, jobs:write, webhooks, admin\n"

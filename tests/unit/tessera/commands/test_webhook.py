@@ -75,7 +75,7 @@ def test_the_secret_of_a_key_is_shown_and_rotated(
         )
         return ended.stdout.split() if ended.returncode == 0 else [ended.stderr]
 
-    key, _ = Keyring(redis_pair.durable).create("acme", ["jobs"])
+    key, _ = Keyring(redis_pair.durable).create("acme", ["jobs:read", "jobs:write", "webhooks"])
     (first,) = run("secret", key.id)
     (second,) = run("rotate", key.id)
     assert run("secret", key.id) == [second, first]
