@@ -13,6 +13,7 @@ from shared.job import JobStatus
 from shared.outbound.settings import OutboundSettings
 from shared.settings import ModelSettings, RedisSettings, StorageSettings
 from shared.store import keys
+from shared.store.api_key import Scope
 from shared.store.keyring import Keyring
 from tests.conftest import ValkeyServer
 from tests.harness import QUICK, processes, tiny_models_file, wait_until
@@ -56,7 +57,7 @@ def test_a_job_and_its_webhook_go_through_with_each_process_its_own_user(
         outbound=OutboundSettings(outbound_allow=LOOPBACK),
     )
     with redis.Redis.from_url(users["gateway"], decode_responses=True) as client:
-        _, key = Keyring(client).create("acme", ["jobs"])
+        _, key = Keyring(client).create("acme", Scope)
     own = RedisSettings(redis_url=valkey.url)
     with (
         receiving() as receiver,
