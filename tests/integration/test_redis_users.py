@@ -1,6 +1,7 @@
 """The shipped Redis users: each process can do its work, and reads no secret of another."""
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,19 +9,25 @@ import pytest
 import redis
 
 from api.settings import AuthMode, Settings
-from shared.connections import RedisPair
+from shared.connections import RedisPair, connect
+from shared.errors import ConfigurationError
 from shared.job import JobStatus
 from shared.outbound.settings import OutboundSettings
 from shared.settings import ModelSettings, RedisSettings, StorageSettings
 from shared.store import keys
 from shared.store.api_key import Scope
 from shared.store.keyring import Keyring
+from shared.store.server import check_servers
+from tessera.local.children import start_child
+from tessera.local.ports import free_ports
+from tessera.local.servers import valkey_binary
 from tests.conftest import ValkeyServer
 from tests.harness import QUICK, processes, tiny_models_file, wait_until
 from tests.integration.conftest import running_gateway
 from tests.receiver import receiving
 
-USERS = (Path(__file__).parents[2] / "deploy" / "redis" / "users.acl").read_text().splitlines()
+DEPLOYED = Path(__file__).parents[2] / "deploy" / "redis"
+USERS = (DEPLOYED / "users.acl").read_text().splitlines()
 NAMES = ("gateway", "keeper", "worker", "monitor")
 LOOPBACK = "127.0.0.0/8:*"
 
@@ -98,6 +105,33 @@ def test_a_worker_reads_no_webhook_secret(users: dict[str, str]) -> None:
                 client.type(key)
             with pytest.raises(redis.exceptions.ResponseError, match="ermission"):
                 client.eval(f"return redis.call('GET', '{key}')", 0)
+
+
+def test_the_compose_files_server_starts_with_the_secrets_of_its_environment(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "redis-server").symlink_to(valkey_binary())
+    port = free_ports(["redis"])["redis"]
+    command = ["sh", str(DEPLOYED / "start.sh"), "--port", str(port), "--dir", str(tmp_path)]
+    environment = {
+        **{f"{name.upper()}_SECRET": f"{name}0123456789" for name in NAMES},
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "TMPDIR": str(tmp_path),
+    }
+    server = start_child("redis", command, tmp_path / "log", environment)
+
+    def answers() -> bool:
+        try:
+            with redis.Redis(port=port, username="monitor", password="monitor0123456789") as client:
+                return client.ping()
+        except redis.ConnectionError:
+            return False
+
+    server.wait_until(answers, 10)
+    refused = f"redis://:monitor0123456789@127.0.0.1:{port}/0"
+    with pytest.raises(ConfigurationError, match="TESSERA_REDIS_URL"):
+        check_servers(connect(RedisSettings(redis_url=refused), name="test"))
+    server.stop(5)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,14 +12,14 @@ from shared.settings import RedisSettings
 from shared.store.server import check_servers
 from tessera.local.children import start_child
 from tessera.local.ports import free_ports
-from tessera.local.servers import _valkey_answers, _valkey_binary
+from tessera.local.servers import _valkey_answers, valkey_binary
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[RedisSettings]:
     """One node of a Valkey cluster."""
     port = free_ports(["valkey"])["valkey"]
-    command = [str(_valkey_binary()), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    command = [str(valkey_binary()), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
     command += ["--cluster-enabled", "yes", "--dir", str(tmp_path)]
     child = start_child("cluster", command, tmp_path / "log", dict(os.environ))
     child.wait_until(lambda: _valkey_answers(port), 10)
