@@ -26,6 +26,18 @@ class ToyTick:
         return self.outcome
 
 
+@dataclass(frozen=True)
+class ToySnapshot:
+    """The number."""
+
+    tick: int
+    number: bytes
+    shape: tuple[int, ...] = (1,)
+
+    def content(self) -> bytes:
+        return self.number
+
+
 @dataclass
 class ToyStepper:
     """Notes every batch; a test holds it, or makes a launch fail, where it likes."""
@@ -54,6 +66,9 @@ class ToyStepper:
             tick.landed.set()
         self.in_flight.append(tick)
         return tick
+
+    def snapshot(self, sample: Sample) -> "ToySnapshot":
+        return ToySnapshot(sample.tick, bytes([sample.state]))
 
     def result(self, sample: Sample) -> int:
         return sample.state

@@ -33,6 +33,8 @@ class Attempt:
         self.sequence = sequence
         self.began = time.monotonic()
         self.samples: Sequence[Sample] = ()
+        self.fits = ""  # what the checkpoints of its samples say, see ResidentModel.fits
+        self.over = False  # nothing of it is to be kept any more
         self.images_done = len(job.images)
         self.ending: Ending | None = None
         self._ended = threading.Event()
@@ -76,10 +78,16 @@ class Attempt:
         if not self.samples:
             return Progress(images_done=self.images_done)
         images = self.job.request.num_images
-        ticks = self.samples[0].ticks + self.samples[0].later_ticks
+        first = self.samples[0]
+        ticks = first.earlier_ticks + first.ticks + first.later_ticks
+        # An image whose first pass is done has a sample for each pass.
+        ticked: dict[int, int] = {}
+        for sample in self.samples:
+            ticked[sample.index] = max(
+                sample.earlier_ticks + sample.tick, ticked.get(sample.index, 0)
+            )
         # Images without a sample were finished by earlier attempts.
-        begun = len({sample.index for sample in self.samples})
-        done = ticks * (images - begun) + sum(sample.tick for sample in self.samples)
+        done = ticks * (images - len(ticked)) + sum(ticked.values())
         return Progress(step=done // images, steps=ticks, images_done=self.images_done)
 
 

@@ -30,6 +30,8 @@ def give_up(shop: Workshop, attempt: Attempt) -> None:
     """A job that is cancelled or another's needs nothing; any other goes back to the queue."""
     ending = attempt.ending or Ending.RELEASED
     log.info("attempt ended", extra={"attempt": attempt.attempt_id, "ending": ending})
+    if ending is Ending.CANCELED:
+        shop.checkpointer.forget(attempt)
     if ending is not Ending.RELEASED:
         return
     try:
@@ -57,6 +59,7 @@ def fail(
     if outcome is Outcome.LOST or record is None:
         return
     if record.status is JobStatus.FAILED:
+        shop.checkpointer.forget(attempt)
         shop.metrics.jobs_finished.labels(job.request.model, JobStatus.FAILED).inc()
     else:
         _send_ticket(shop, attempt)

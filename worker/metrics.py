@@ -152,6 +152,21 @@ class WorkerMetrics:
             "Rows x steps x megapixels x images of the jobs this worker holds.",
             registry=registry,
         )
+        self.samples_resumed = prometheus.Counter(
+            "tessera_samples_resumed",
+            "Samples that went on from a checkpoint.",
+            registry=registry,
+        )
+        self.steps_saved = prometheus.Counter(
+            "tessera_steps_saved",
+            "Steps that resumed samples did not have to make again.",
+            registry=registry,
+        )
+        self.steps_repeated = prometheus.Counter(
+            "tessera_steps_repeated",
+            "Steps made by earlier attempts, as far as they were reported, and lost.",
+            registry=registry,
+        )
         self.deaths = prometheus.Counter(
             "tessera_worker_deaths",
             "GPU processes that died under this supervisor and were started again.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.engine.sample import Sample
-from worker.engine.stepper import DeviceLost, Outcome, Stepper, Tick
+from worker.engine.stepper import DeviceLost, Outcome, Snapshot, Stepper, Tick
 from worker.flight_record import FlightRecord
 
 
@@ -57,6 +57,10 @@ class RecordedStepper:
             self._record.landed(job_ids)
             raise
         return _RecordedTick(tick, self._record, job_ids)
+
+    def snapshot(self, sample: Sample) -> Snapshot:
+        """Begin to copy the sample's state."""
+        return self._stepper.snapshot(sample)
 
     def result(self, sample: Sample) -> Any:
         """The final latent of a sample whose last tick has been waited for."""

@@ -22,6 +22,7 @@ from shared.store.job_store import JobStore
 from shared.store.server import check_servers
 from shared.store.workers import WorkerState
 from worker.attempts import Attempts, Ending
+from worker.checkpoint import Checkpointer
 from worker.compressors import Compressors
 from worker.control import Control
 from worker.engine.batcher import Batcher
@@ -70,6 +71,7 @@ class Runtime:
     safety: SafetyChecker | None
     attempts: Attempts
     pulse: Pulse
+    checkpointer: Checkpointer
     control: Control
     queue_worker: QueueWorker
     healthy: Callable[[], bool]
@@ -83,6 +85,7 @@ class Runtime:
         self.pulse.start()
         self.engine.start()
         self.shelf.warm_up(self.engine)
+        self.checkpointer.start()
         self.control.start()
         self.queue_worker.ledger.start()
         self._enter(WorkerState.READY)
@@ -112,9 +115,12 @@ class Runtime:
     def _drain(self) -> None:
         self._enter(WorkerState.DRAINING)
         if not self.attempts.wait_until_empty(self.grace_seconds):
+            with suppress(StoreUnavailable):
+                self.checkpointer.keep_all()
             self._release_all()
             self.attempts.wait_until_empty(RELEASE_SECONDS)
         self.control.stop()
+        self.checkpointer.stop()
         self.pulse.stop()
         with suppress(StoreUnavailable):
             self.store.forget_worker(self.identity.worker_id)
@@ -192,6 +198,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
             [attempt.held() for attempt in attempts.all()],
         ),
     )
+    checkpointer = Checkpointer(store, engine, attempts, settings.worker.checkpoint_seconds)
     shop = Workshop(
         store=store,
         objects=ObjectStore(settings.storage, StorageMetrics(registry).observe),
@@ -202,6 +209,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         record=record,
         metrics=metrics,
         pacer=pacer,
+        checkpointer=checkpointer,
         storage_patience_seconds=settings.worker.storage_patience_seconds,
         safety=safety,
     )
@@ -225,6 +233,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         safety=safety,
         attempts=attempts,
         pulse=Pulse(store, attempts, metrics, settings.jobs.lease_seconds, identity.record),
+        checkpointer=checkpointer,
         control=Control(redis_pair.durable, worker_id, attempts),
         queue_worker=QueueWorker(
             worker_id,

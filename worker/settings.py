@@ -30,6 +30,8 @@ class WorkerSettings(TesseraSettings):
     # Slots that only jobs of high priority may have, so that they find one free.
     high_slots: int = Field(default=2, ge=0)
     grace_seconds: float = Field(default=25.0, ge=0)
+    # How much denoising a worker's death may cost; 0: nothing is kept.
+    checkpoint_seconds: float = Field(default=2.0, ge=0)
     # How long a finished picture waits for S3 before its job counts a failed attempt.
     storage_patience_seconds: float = Field(default=60.0, gt=0)
     # Processes that compress pictures.

@@ -21,6 +21,7 @@ from worker.engine.stepper import DeviceLost
 from worker.inputs import Inputs, fetch_inputs
 from worker.persistence import persist
 from worker.pictures import EncodedPicture
+from worker.resume import count_resumed, find_checkpoints, resume
 from worker.stages import Stages
 from worker.workshop import Workshop
 
@@ -41,6 +42,8 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
 
     with stages.stage("prepare"):
         inputs = _fetch_inputs(shop, attempt)
+        found = find_checkpoints(shop.store, attempt)
+        finished_size = inputs.fitted(*request.size)
     with stages.stage("prepare"), shop.record.in_hands(job.id):
         samples, notes = model.prepare(
             job.id,
@@ -50,10 +53,13 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
             done,
             inputs.fitted(request.width, request.height),
         )
+        samples, ignored = resume(model, attempt, samples, found, finished_size)
+    notes += ignored
+    attempt.fits = model.fits(request)
     _submit(shop, attempt, samples)
+    count_resumed(shop.store, attempt, shop.metrics)
     shop.pacer.prepared(request.model, time.monotonic() - attempt.began)
 
-    finished_size = inputs.fitted(*request.size)
     for sample in _as_finished(shop, attempt, stages):
         if sample.later_ticks:
             with stages.stage("prepare"), shop.record.in_hands(job.id):
@@ -110,6 +116,7 @@ def work(shop: Workshop, attempt: Attempt) -> None:
         shop.engine.cancel(job.id)
         fail(shop, attempt, InternalError("the worker could not finish this job"), stages)
     else:
+        shop.checkpointer.forget(attempt)
         shop.metrics.jobs_finished.labels(job.request.model, JobStatus.SUCCEEDED).inc()
         shop.metrics.job_seconds.observe(stages.total_seconds)
         log.info("job succeeded", extra=stages.timing().model_dump(exclude_none=True))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.objects import ObjectStore
 from shared.queue import TicketQueue
 from shared.store.job_store import JobStore
+from worker.checkpoint import Checkpointer
 from worker.compressors import Compressors
 from worker.engine.engine import Engine
 from worker.flight_record import FlightRecord
@@ -28,5 +29,6 @@ class Workshop:
     record: FlightRecord
     metrics: WorkerMetrics
     pacer: Pacer
+    checkpointer: Checkpointer
     storage_patience_seconds: float
     safety: SafetyChecker | None = None

@@ -92,7 +92,7 @@ class Housekeeping:
         """Remove an ended job's record; its objects are gone already."""
         self._scripts("forget", job_id)
         with store_errors():
-            self._redis.scratch.delete(keys.progress(job_id))
+            self._redis.scratch.delete(keys.progress(job_id), keys.checkpoints(job_id))
 
     def due_sweeps(self, limit: int) -> list[Sweep]:
         """Prefixes of lost, released and failed attempts, some time after their end."""

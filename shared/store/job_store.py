@@ -8,6 +8,7 @@ from shared.job import Job, JobError, JobWarning, StoredImage, Timing
 from shared.request import PRIORITIES, Priority
 from shared.settings import JobSettings
 from shared.store import creation, progress, records
+from shared.store.checkpoints import CheckpointRecords
 from shared.store.housekeeping import Housekeeping
 from shared.store.inputs import InputRecords
 from shared.store.reading import Reading
@@ -18,7 +19,7 @@ from shared.store.workers import WorkerRegistry
 __all__ = ["Beat", "Claim", "Created", "Idempotency", "JobStore", "NewJob", "Outcome"]
 
 
-class JobStore(Reading, Housekeeping, InputRecords, WorkerRegistry):
+class JobStore(Reading, Housekeeping, InputRecords, WorkerRegistry, CheckpointRecords):
     """The only truth about jobs; safe to share between threads and processes.
 
     Every method may raise StoreUnavailable. Every transition may be sent twice: the second time

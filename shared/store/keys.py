@@ -51,6 +51,11 @@ def progress(job_id: str) -> str:
     return f"tessera:progress:{job_id}"
 
 
+def checkpoints(job_id: str) -> str:
+    """Hash on the scratch server, with a TTL: image index -> its sample's newest checkpoint."""
+    return f"tessera:checkpoint:{job_id}"
+
+
 def input_picture(tenant: str, input_id: str) -> str:
     """Hash: an input picture's width, height, bytes as sent, and whether its object lies in S3."""
     return f"tessera:input:{tenant}:{input_id}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shared.errors import GenerationInvalid, InternalError, JobFailure, ResourceExhausted
 from worker.engine.batcher import Batcher
 from worker.engine.sample import EngineStopped, Sample, SampleCanceled
-from worker.engine.stepper import DeviceLost, Stepper, Tick
+from worker.engine.stepper import DeviceLost, Snapshot, Stepper, Tick
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +123,23 @@ class Engine:
             self._changed.notify()
         done.result()
 
+    def snapshot(self, samples: Sequence[Sample]) -> dict[Sample, Snapshot]:
+        """The states of those that have begun and not failed, all between the same two ticks.
+
+        From any other thread. Raises EngineStopped.
+        """
+        taken: dict[Sample, Snapshot] = {}
+
+        def take() -> None:
+            for sample in samples:
+                failed = sample.finished.done() and sample.finished.exception() is not None
+                stepper = self._steppers.get(sample.key.model)
+                if sample.tick and stepper is not None and not failed:
+                    taken[sample] = stepper.snapshot(sample)
+
+        self.call(take)
+        return taken
+
     def _run(self) -> None:
         try:
             while self._admit():
@@ -152,7 +169,7 @@ class Engine:
             except Exception as error:  # noqa: BLE001 one sample's defect is not the engine's
                 sample.fail(_as_job_failure(error))
             else:
-                self._batcher.add(sample)
+                self._welcome(sample)
         if cancellations:
             for sample in self._unfinished():
                 if sample.job_id in cancellations:
@@ -161,6 +178,12 @@ class Engine:
             action()
             done.set_result(None)
         return True
+
+    def _welcome(self, sample: Sample) -> None:
+        if sample.tick < sample.ticks:
+            self._batcher.add(sample)
+        else:  # resumed after its last tick
+            sample.deliver(self._steppers[sample.key.model].result(sample))
 
     def _has_work(self) -> bool:
         return bool(

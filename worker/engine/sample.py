@@ -1,5 +1,6 @@
 """A sample: one image in flight, with what the batcher must know of it."""
 
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,7 +46,8 @@ class BatchKey:
 class Sample:
     """One image of a job, from its admission to its final latent.
 
-    The engine's thread alone writes `tick` and `state`; any thread may read `tick` and wait on
+    The engine's thread alone writes `tick` and `state`, once it is submitted, and the checkpointer
+    alone what is kept; any thread may read `tick` and wait on
     `finished`, which holds the stepper's result or raises SampleCanceled, EngineStopped or a
     JobFailure.
     """
@@ -59,7 +61,11 @@ class Sample:
     sequence: int  # the job's place in the worker's fair order
     state: Any  # the stepper's own
     later_ticks: int = 0  # of the pass that begins with its result; 0 where that is a picture
+    earlier_ticks: int = 0  # of the pass whose result it began with
     tick: int = 0  # model calls begun; only the last of them can be still running
+    # The tick of its newest checkpoint and the monotonic time of that; of its making before.
+    kept_tick: int = 0
+    kept_at: float = field(default_factory=time.monotonic)
     finished: Future[Any] = field(default_factory=Future)
 
     @property

@@ -38,6 +38,24 @@ class Tick(Protocol):
         ...
 
 
+class Snapshot(Protocol):
+    """A sample's state between two ticks, on its way to the host."""
+
+    @property
+    def tick(self) -> int:
+        """The sample's, when it was taken."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the state."""
+        ...
+
+    def content(self) -> bytes | None:
+        """The state, once it has arrived; None where it is not finite. From any thread."""
+        ...
+
+
 class Stepper(Protocol):
     """One model's part of the engine. All calls come from the engine's thread."""
 
@@ -56,6 +74,10 @@ class Stepper(Protocol):
         When it raises, no state has changed: DeviceLost, ResourceExhausted where the batch does
         not fit, anything else where one of the samples is at fault.
         """
+        ...
+
+    def snapshot(self, sample: Sample) -> Snapshot:
+        """Begin to copy the sample's state as it is after the ticks launched so far."""
         ...
 
     def result(self, sample: Sample) -> Any:

@@ -60,6 +60,11 @@ class Device:
         """Whether work is queued on streams; on a CPU a call returns when it is done."""
         return self.place.type == "cuda"
 
+    @property
+    def name(self) -> str:
+        """What kind of device it is."""
+        return torch.cuda.get_device_name(self.place) if self.is_cuda else "cpu"
+
     def staged(self, tensor: Tensor) -> Tensor:
         """The tensor in memory that the device can fetch without holding up its thread."""
         return tensor.pin_memory() if self.is_cuda else tensor

@@ -60,6 +60,21 @@ def locate_file(source: Source) -> Path:
     return weight_files(path)[0] if path.is_dir() else path
 
 
+def files_of(entry: ModelEntry, path: Path) -> list[Path]:
+    """All weights of the model that lies there, of its ControlNets, LoRAs and own VAE.
+
+    Raises ConfigurationError where some are missing.
+    """
+    if path.is_dir():
+        files = [file for part in _weights(entry) for file in weight_files(path / part)]
+    else:
+        files = [path]
+    for source in (*entry.controls, *entry.loras, *((entry.vae,) if entry.vae else ())):
+        found = locate_weights(source)
+        files += weight_files(found) if found.is_dir() else [found]
+    return files
+
+
 def check_file(path: Path) -> None:
     """Raises ConfigurationError unless it is a file of safetensors by its name."""
     if path.suffix.lower() in PICKLES:

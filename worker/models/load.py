@@ -16,7 +16,8 @@ from worker.models.checkpoint import convert_vae
 from worker.models.control_nets import load_controls
 from worker.models.device import Device, DeviceSettings, resolve_device
 from worker.models.embeddings import load_embeddings
-from worker.models.files import WEIGHTS, check_hashes, locate_model, locate_weights
+from worker.models.files import check_hashes, files_of, locate_model, locate_weights
+from worker.models.fingerprint import fingerprint
 from worker.models.folder import weight_files
 from worker.models.image import Autoencoder
 from worker.models.lora import load_loras
@@ -78,6 +79,7 @@ def load_model(
         loras=loras,
         scheduler_config=scheduler_config,
         weight_bytes=module_bytes([unet, vae, *text.modules, *controls.values()]) + loras.bytes,
+        identity=fingerprint(files_of(entry, path), scheduler_config),
     )
 
 
@@ -87,16 +89,8 @@ def estimate_bytes(entry: ModelEntry, settings: DeviceSettings) -> int:
     Raises ConfigurationError as `load_model` does, as far as can be told without loading.
     """
     path = locate_model(entry)
-    if path.is_dir():
-        parts = [part for part in WEIGHTS[entry.family] if part != "vae" or entry.vae is None]
-        files = [file for part in parts for file in weight_files(path / part)]
-    else:
-        files = [path]
-    for source in (*entry.controls, *entry.loras, *((entry.vae,) if entry.vae else ())):
-        found = locate_weights(source)
-        files += weight_files(found) if found.is_dir() else [found]
     try:
-        return count_elements(files) * resolve_device(settings).dtype.itemsize
+        return count_elements(files_of(entry, path)) * resolve_device(settings).dtype.itemsize
     except (OSError, SafetensorError) as error:
         raise ConfigurationError(f"model {entry.id} in {path}: {error}") from error
 

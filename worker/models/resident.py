@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
+import diffusers
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from shared.catalog import ModelEntry
+from shared.checkpoint import Checkpoint
 from shared.request import PRIORITIES, GenerationRequest, Output, Priority
 from worker.engine.engine import Engine
 from worker.engine.sample import BatchKey, Kind, Sample
@@ -22,6 +26,7 @@ from worker.models.image import Autoencoder
 from worker.models.lora import Loras, lora_set
 from worker.models.passes import Pass, first_pass, second_pass
 from worker.models.pictures import NO_PICTURES, Pictures
+from worker.models.snapshot import restore
 from worker.models.stepper import DiffusionStepper
 from worker.models.text import TextEncoder
 from worker.models.warm_up import WarmUp, find_knee, measure_ticks
@@ -30,6 +35,9 @@ from worker.samplers.tables import SamplerTable, SamplerTables
 
 # Contexts of up to so many chunks share batches.
 SHARED_CHUNKS = 8
+
+# To be raised whenever the same request would tick otherwise: with it old checkpoints are void.
+CHECKPOINT_VERSION = "1"
 
 
 class ResidentModel:
@@ -47,7 +55,10 @@ class ResidentModel:
         loras: Loras,
         scheduler_config: Mapping[str, Any],
         weight_bytes: int,
+        identity: str,
     ) -> None:
+        """`identity` names the weights, whatever they are called on this machine."""
+        self._identity = identity
         self.entry = entry
         self.weight_bytes = weight_bytes
         self.stepper = DiffusionStepper(
@@ -101,20 +112,49 @@ class ResidentModel:
         `pictures` are the request's, at the size of the finished picture. Raises what ended the
         first sample, if it was not its last tick.
         """
-        into = second_pass(request)
-        _, height, width = self._latent_shape(into)
+        _, height, width = self._latent_shape(second_pass(request))
         enlarged = self._autoencoder.enlarge(first.finished.result(), height, width)
+        return self._prepare_second(first, request, pictures, enlarged)
+
+    def resume(
+        self, first: Sample, request: GenerationRequest, checkpoint: Checkpoint, pictures: Pictures
+    ) -> Sample | None:
+        """The sample that goes on where the checkpoint was taken, or None where that is not its.
+
+        `first` is the image's sample of the first pass, not submitted; `pictures` as in
+        `prepare_second`.
+        """
+        if checkpoint.fits != self.fits(request):
+            return None
+        sample = first
+        if checkpoint.second_pass:
+            # Its start is overwritten at once.
+            start = torch.zeros(self._latent_shape(second_pass(request)))
+            sample = self._prepare_second(first, request, pictures, start)
+        return sample if restore(sample, checkpoint, self._device) else None
+
+    def fits(self, request: GenerationRequest) -> str:
+        """What a checkpoint of this request must say to be resumed here."""
+        facts = [CHECKPOINT_VERSION, diffusers.__version__, self._identity, str(self._device.dtype)]
+        if request.reproducible:
+            facts += [str(torch.__version__), self._device.name]
+        return sha256("\n".join([*facts, request.model_dump_json()]).encode()).hexdigest()
+
+    def _prepare_second(
+        self, first: Sample, request: GenerationRequest, pictures: Pictures, enlarged: Tensor
+    ) -> Sample:
         (second,), _ = self._prepare(
             first.job_id,
             request,
             first.sequence,
             first.key.kind,
             [first.index],
-            into,
+            second_pass(request),
             pictures,
             later_ticks=0,
             enlarged=enlarged,
         )
+        second.earlier_ticks = first.ticks
         return second
 
     def decode(self, latent: Tensor) -> NDArray[np.uint8]:

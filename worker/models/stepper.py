@@ -14,6 +14,7 @@ from worker.models.company import Company
 from worker.models.control import ControlNets
 from worker.models.denoising import Denoising
 from worker.models.device import Device, translated_device_errors
+from worker.models.snapshot import StateSnapshot, take_snapshot
 from worker.models.ticks import begin_tick
 from worker.samplers.tables import COLUMNS, PLANES
 from worker.samplers.update import advance, guide, rescale
@@ -50,6 +51,11 @@ class DiffusionStepper:
         """Begin step `sample.tick` of each sample."""
         with torch.inference_mode(), translated_device_errors():
             return self._launch(samples)
+
+    def snapshot(self, sample: Sample) -> StateSnapshot:
+        """Begin to copy the sample's latent and registers."""
+        with torch.inference_mode(), translated_device_errors():
+            return take_snapshot(sample, self._device)
 
     def result(self, sample: Sample) -> Tensor:
         """The final latent: [C, H, W] float32, on the device."""

@@ -16,7 +16,8 @@ from shared.store.values import NewJob
 from tests.harness import TENANT
 from tests.tiny_model import build_tiny_sd
 from tests.tiny_request import tiny_request
-from worker.attempts import Attempt
+from worker.attempts import Attempt, Attempts
+from worker.checkpoint import Checkpointer
 from worker.compressors import Compressors
 from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine
@@ -44,8 +45,14 @@ def store(redis_pair):
 
 
 @pytest.fixture
-def shop(model, store, objects, redis_settings):
-    """A workshop whose engine runs."""
+def attempts():
+    """Slots, for attempts whose samples shall be kept."""
+    return Attempts(4, lambda job_id: None)
+
+
+@pytest.fixture
+def shop(model, store, objects, redis_settings, attempts):
+    """A workshop whose engine runs; nobody looks whether a checkpoint is due."""
     record = FlightRecord(slots=4)
     metrics = WorkerMetrics(CollectorRegistry())
     stepper = RecordedStepper(model.stepper, record)
@@ -60,7 +67,17 @@ def shop(model, store, objects, redis_settings):
         "tiny", max_rows=4, cell_pixels=4, pixels=4096, tick_seconds={2: 0.01}, load_seconds=0.0
     )
     yield Workshop(
-        store, objects, tickets, engine, compressors, {"tiny": model}, record, metrics, pacer, 10.0
+        store=store,
+        objects=objects,
+        tickets=tickets,
+        engine=engine,
+        compressors=compressors,
+        models={"tiny": model},
+        record=record,
+        metrics=metrics,
+        pacer=pacer,
+        checkpointer=Checkpointer(store, engine, attempts, seconds=2.0),
+        storage_patience_seconds=10.0,
     )
     compressors.close()
     engine.stop()

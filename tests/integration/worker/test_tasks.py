@@ -128,6 +128,9 @@ class SpoiltModel:
     def prepare(self, *args):
         return self._model.prepare(*args)
 
+    def fits(self, request):
+        return self._model.fits(request)
+
     def decode(self, latent):
         raise self._error
 

@@ -82,6 +82,7 @@ def test_progress_counts_both_passes():
     attempt = make_attempt(num_images=2)
     first, other, second = (make_sample(ticks=4, index=index) for index in (0, 1, 0))
     first.later_ticks = other.later_ticks = 2
+    second.earlier_ticks = 4
     first.tick, other.tick, second.tick = 4, 2, 2
     attempt.samples = (first, other, second)
     assert attempt.progress() == Progress(step=4, steps=6)
