@@ -109,6 +109,12 @@ def test_workers_reach_redis_and_s3_alone(everything):
     egress = everything["NetworkPolicy", "demo-worker"]["spec"]["egress"]
     ports = [port["port"] for rule in egress for port in rule["ports"]]
     assert ports == [53, 53, 6379, 443]
+    assert egress[-1]["to"] == [{"ipBlock": {"cidr": "10.20.0.0/16"}}]
+
+
+def test_large_numbers_stay_whole(everything):
+    environment = {one["name"]: one.get("value") for one in container(everything, "keeper")["env"]}
+    assert environment["TESSERA_MAX_QUEUED_JOBS"] == "2000000"
 
 
 def test_the_rules_and_dashboards_are_ours(everything):

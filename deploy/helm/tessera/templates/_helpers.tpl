@@ -44,7 +44,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 - {name: TESSERA_METRICS_PORT, value: "9100"}
 - {name: TESSERA_LOG_LEVEL, value: {{ .root.Values.logLevel | quote }}}
 {{- range $name, $value := .root.Values.settings }}
-- {name: TESSERA_{{ $name }}, value: {{ $value | quote }}}
+{{- /* As JSON, since a large number would become 1e+06. */}}
+- {name: TESSERA_{{ $name }}, value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}}
 {{- end }}
 {{- end }}
 
