@@ -127,6 +127,7 @@ class Processes:
         count: int = 1,
         *,
         tickets: int | None = None,
+        tenant: str = TENANT,
         webhook_url: str | None = None,
         **fields: object,
     ) -> list[str]:
@@ -141,8 +142,8 @@ class Processes:
         for offset in range(count):
             own = request.model_copy(update={"seed": request.seed + offset})
             job_id = new_job_id()
-            route = webhook_route(own, TENANT, KEYLESS, f"https://pictures.example/{job_id}")
-            self.store.create(NewJob(job_id, TENANT, own, webhook=route))
+            route = webhook_route(own, tenant, KEYLESS, f"https://pictures.example/{job_id}")
+            self.store.create(NewJob(job_id, tenant, own, webhook=route))
             ids.append(job_id)
         self.tickets.send(request.model, request.priority, count if tickets is None else tickets)
         return ids

@@ -1,11 +1,13 @@
 """The life of a job over HTTP: submit, get, list, wait, fetch, cancel, delete."""
 
+import socket
 import threading
 
 import httpx2
 import pytest
 
 from shared.objects import ObjectStore
+from tests.harness import wait_until
 from tests.integration.conftest import Gateway, StandIn
 from tests.tiny_pictures import PNG
 
@@ -56,6 +58,23 @@ def test_a_finished_job_tells_its_pictures(client: httpx2.Client, worker: StandI
     assert redirect.status_code == 302
     assert httpx2.get(redirect.headers["Location"]).content == PNG
     assert client.get(f"/v1/jobs/{job_id}/images/2").json()["code"] == "not_found"
+
+
+def test_a_client_that_hangs_up_while_it_waits_cancels_nothing(
+    gateway: Gateway, client: httpx2.Client, worker: StandIn
+):
+    body = b'{"prompt": "a red apple"}'
+    with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
+        head = (
+            "POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            f"Prefer: wait=60\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body)
+        wait_until(lambda: bool(client.get("/v1/jobs").json()["data"]), 10)
+    (job,) = client.get("/v1/jobs").json()["data"]
+    assert job["status"] == "queued"
+    worker.finish()
+    assert client.get(f"/v1/jobs/{job['id']}").json()["status"] == "succeeded"
 
 
 def test_listing_pages_newest_first(client: httpx2.Client):

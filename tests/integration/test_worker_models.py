@@ -82,6 +82,20 @@ def test_both_are_served_and_one_makes_room_for_the_other(running: Processes) ->
     wait_until(lambda: set(held(running)) == loaded(), 10, "told in the worker's record")
 
 
+def test_models_are_not_swapped_for_each_job(running: Processes) -> None:
+    before = evictions()
+    models = ("tiny", "tiny-xl") * 6
+    ids = [job_id for model in models for job_id in running.submit(1, model=model)]
+    running.wait_for(ids, JobStatus.SUCCEEDED, 100)
+    assert evictions() - before <= 2
+    running.check_invariants(ids)
+
+
+def evictions() -> float:
+    """Since the worker's start, of both models."""
+    return sum(metric("tessera_model_evictions_total", model) for model in ("tiny", "tiny-xl"))
+
+
 def test_a_model_that_nobody_wants_leaves_at_once(running: Processes) -> None:
     (present,) = loaded()
     (other,) = {"tiny", "tiny-xl"} - {present}
