@@ -85,6 +85,21 @@ def build() -> Dashboard:
                 [(rate("tessera_job_errors_total", by="code", per_minute=True), "{{code}}")],
             ),
             graph(
+                "Samples resumed",
+                "Half-denoised pictures that another attempt went on with, in ten minutes.",
+                COUNT,
+                [("sum(increase(tessera_samples_resumed_total[10m]))", "resumed")],
+            ),
+            graph(
+                "Steps saved and repeated",
+                "By checkpoints, after a worker was lost or drained; in the last ten minutes.",
+                COUNT,
+                [
+                    ("sum(increase(tessera_steps_saved_total[10m]))", "saved"),
+                    ("sum(increase(tessera_steps_repeated_total[10m]))", "repeated"),
+                ],
+            ),
+            graph(
                 "GPU processes that died",
                 "In the last ten minutes; each was started again by its supervisor.",
                 COUNT,

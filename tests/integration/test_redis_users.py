@@ -1,6 +1,7 @@
 """The shipped Redis users: each process can do its work, and reads no secret of another."""
 
 import dataclasses
+import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,14 +144,16 @@ def test_nobody_changes_the_server(users: dict[str, str], name: str) -> None:
                 client.execute_command(*command)
 
 
-def test_every_key_is_somebodys(users: dict[str, str]) -> None:
-    """A new key must be thought of: what only the gateway may touch is listed here."""
-    constants = {
-        value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)
+def test_a_worker_has_every_key_that_is_not_known_to_be_anothers(users: dict[str, str]) -> None:
+    """A new key fails here until users.acl grants it, or it is listed as none of the worker's."""
+    constants = {value for value in vars(keys).values() if str(value).startswith("tessera:")}
+    makers = [make for _, make in inspect.getmembers(keys, inspect.isfunction)]
+    samples = constants | {
+        make(*["x"] * len(inspect.signature(make).parameters)) for make in makers
     }
-    named = (keys.job, keys.events, keys.progress, keys.worker, keys.loading, keys.delivery)
-    samples = constants | {make("x") for make in named}
-    private = {keys.API_KEYS, keys.LINK_SECRET}
+    secrets = {keys.API_KEYS, keys.LINK_SECRET, keys.api_key("x")}
+    secrets |= {keys.signing("x"), keys.former_signing("x")}
+    others = {keys.idempotency("x", "x"), keys.control("x")}  # the gateway's, and a channel
     with redis.Redis.from_url(users["worker"]) as client:
-        for key in samples - private:
+        for key in samples - secrets - others:
             client.type(key)
