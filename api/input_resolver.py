@@ -21,7 +21,6 @@ from shared.errors import (
 from shared.outbound.client import Outbound
 from shared.request import InputRef
 
-FETCH_SECONDS = 10.0
 FETCHES_AT_ONCE = 8  # each may hold one picture's bytes
 
 
@@ -38,9 +37,10 @@ class _Unusable(Exception):
 class InputResolver:
     """Used on the event loop; nothing of a stranger's is fetched or decoded anywhere else."""
 
-    def __init__(self, keeper: InputKeeper, outbound: Outbound) -> None:
+    def __init__(self, keeper: InputKeeper, outbound: Outbound, fetch_seconds: float) -> None:
         self._keeper = keeper
         self._outbound = outbound
+        self._fetch_seconds = fetch_seconds
         self._fetches = asyncio.Semaphore(FETCHES_AT_ONCE)
 
     async def resolve(self, tenant: str, body: JobBody) -> Pictures:
@@ -80,7 +80,7 @@ class InputResolver:
         async with self._fetches:
             try:
                 fetched = await self._outbound.fetch(
-                    url, max_bytes=MAX_PICTURE_BYTES, seconds=FETCH_SECONDS
+                    url, max_bytes=MAX_PICTURE_BYTES, seconds=self._fetch_seconds
                 )
             except (OutboundRefused, OutboundFailed) as error:
                 raise _Unusable("url", error.code, error.detail) from error

@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     outbound = Outbound(settings.outbound)
     webhooks = WebhookRouter(outbound, settings.gateway.base_url)
     keeper = InputKeeper(store, objects)
-    resolver = InputResolver(keeper, outbound)
+    resolver = InputResolver(keeper, outbound, settings.gateway.input_fetch_seconds)
     surroundings = Surroundings(store, objects, first_contact, metrics.observe_dependencies)
     outlook = Outlook(store, surroundings)
     services = Services(

@@ -35,6 +35,8 @@ class GatewaySettings(TesseraSettings):
     auth: AuthMode = AuthMode.KEYS
     public_url: str | None = None
     link_secret: SecretStr | None = None
+    # What fetching one input picture from its link may take in all.
+    input_fetch_seconds: float = Field(default=10.0, gt=0)
 
     @model_validator(mode="after")
     def _open_mode_stays_at_home(self) -> Self:
