@@ -48,7 +48,8 @@ def main() -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.gateway.trusted_proxies),
+        forwarded_allow_ips=list(settings.gateway.trusted_proxies),
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     GatewayServer(config).run(sockets=[listener])

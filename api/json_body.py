@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from fastapi import Request
+from jiter import from_json
 from pydantic import BaseModel, ValidationError
 
 from api.hints import hint
@@ -44,15 +45,26 @@ def parse_json(model: type[Body], raw: bytes) -> Body:
         InvalidBody: not JSON.
         InvalidRequest: JSON, but not a legal `model`.
     """
+    if _repeats_a_name(raw):
+        raise InvalidBody("an object of the body has the same name twice")
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
     # Raised outside: the cause would hold the client's input.
     if found[0]["type"] == "json_invalid":
-        raise InvalidBody("the body is not valid JSON (UTF-8, at most 200 levels deep)")
+        raise InvalidBody("the body is not valid JSON (UTF-8, 200 levels and 4,300 digits at most)")
     fields = tuple(field_error(item["loc"], item["type"], item["msg"]) for item in found)
     raise InvalidRequest("the request has fields that are missing or wrong", errors=fields)
+
+
+def _repeats_a_name(raw: bytes) -> bool:
+    """Whether a name comes twice: readers before us may have seen the value that we would not."""
+    try:
+        from_json(raw, cache_mode="none", catch_duplicate_keys=True)
+    except ValueError as error:
+        return str(error).startswith("Detected duplicate key")
+    return False
 
 
 def field_error(location: Sequence[str | int], code: str, message: str) -> FieldError:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from sse_starlette.sse import AppStatus
 
-from api import openapi, problems
+from api import cors, openapi, problems
 from api.auth import Authenticator
 from api.event_hub import EventHub
 from api.event_tokens import EventTokens
@@ -20,7 +20,17 @@ from api.job_creator import JobCreator
 from api.metrics import GatewayMetrics
 from api.outlook import Outlook
 from api.render import Renderer
-from api.routes import catalog, events, health, images, inputs, jobs, problem_types, submit
+from api.routes import (
+    catalog,
+    documentation,
+    events,
+    health,
+    images,
+    inputs,
+    jobs,
+    problem_types,
+    submit,
+)
 from api.routes import webhooks as webhook_routes
 from api.services import Services
 from api.settings import AuthMode, Settings
@@ -124,6 +134,9 @@ def create_app(settings: Settings) -> FastAPI:
         description=openapi.DESCRIPTION,
         version=version("tessera"),
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.services = services
     for routes in (
@@ -136,10 +149,12 @@ def create_app(settings: Settings) -> FastAPI:
         webhook_routes,
         problem_types,
         health,
+        documentation,
     ):
         app.include_router(routes.router)
     if settings.gateway.auth is AuthMode.OPEN:
         app.add_middleware(OpenModeFence)
+    cors.install(app, settings.gateway.cors_origins)
     app.add_middleware(ExchangeMiddleware, metrics=metrics)
     problems.install(app)
     openapi.install(app)

@@ -4,13 +4,14 @@ import logging
 import math
 import random
 from collections.abc import Sequence
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from api.json_body import field_error
 from api.rate_limit_headers import rate_limit_headers
@@ -98,7 +99,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, TesseraError)
         return problem_response(error)
 
-    async def http(_: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         # Starlette's own: no such path, wrong method.
         assert isinstance(error, HTTPException)
         code, detail = _HTTP_PROBLEMS.get(
@@ -106,6 +107,8 @@ def install(app: FastAPI) -> None:
         )
         response = respond(error.status_code, code, detail)
         response.headers.update(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(_methods(request))
         return response
 
     async def validation(_: Request, error: Exception) -> Response:
@@ -127,6 +130,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(Exception, unexpected)
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path answers to. Starlette tells the methods of one of its routes only."""
+
+    def answers(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+
+    return [method for method in HTTPMethod if answers(method)]
 
 
 _HTTP_PROBLEMS = {

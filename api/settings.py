@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
 
 from shared.outbound.settings import OutboundSettings
 from shared.settings import (
@@ -20,6 +21,13 @@ from shared.settings import (
 )
 
 
+def _words(value: object) -> object:
+    return value.split() if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+
+
 class AuthMode(StrEnum):
     """`keys`: every caller shows an API key. `open`: anybody on this machine, nobody else."""
 
@@ -28,7 +36,11 @@ class AuthMode(StrEnum):
 
 
 class GatewaySettings(TesseraSettings):
-    """`public_url` is what clients reach; links begin with it."""
+    """`public_url` is what clients reach; links begin with it.
+
+    `cors_origins`: origins, separated by spaces, whose pages may call. `trusted_proxies`: addresses
+    or networks whose `X-Forwarded-For` says who calls.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
@@ -37,11 +49,15 @@ class GatewaySettings(TesseraSettings):
     link_secret: SecretStr | None = None
     # What fetching one input picture from its link may take in all.
     input_fetch_seconds: float = Field(default=10.0, gt=0)
+    cors_origins: Words = ()
+    trusted_proxies: Words = ()
 
     @model_validator(mode="after")
     def _open_mode_stays_at_home(self) -> Self:
         if self.auth is AuthMode.OPEN and not is_loopback(self.host):
             raise ValueError("TESSERA_AUTH=open listens on a loopback address only")
+        if self.auth is AuthMode.OPEN and (self.cors_origins or self.trusted_proxies):
+            raise ValueError("TESSERA_AUTH=open lets in no pages and no proxies of others")
         return self
 
     @property

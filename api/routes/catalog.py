@@ -17,6 +17,7 @@ from shared.store.workers import WorkerRecord
 router = APIRouter(prefix="/v1", tags=["catalog"])
 
 
+@router.head("/models", include_in_schema=False)
 @router.get("/models", response_model=ListAnswer[ModelAnswer], responses=MODEL_RESPONSES)
 def list_models(_: AnyCaller, context: Context) -> Response:
     """List the models: their limits, defaults and names, and who holds them warm."""
@@ -26,6 +27,7 @@ def list_models(_: AnyCaller, context: Context) -> Response:
     return json_response(ListAnswer[ModelAnswer](data=data))
 
 
+@router.head("/samplers", include_in_schema=False)
 @router.get("/samplers", response_model=ListAnswer[SamplerAnswer], responses=SAMPLER_RESPONSES)
 def list_samplers(_: AnyCaller) -> Response:
     """List the samplers, their other names, their schedules and the steps that they take."""

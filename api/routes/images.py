@@ -13,6 +13,7 @@ from shared.errors import NotFound
 router = APIRouter(tags=["jobs"])
 
 
+@router.head("/v1/jobs/{job_id}/images/{index}", include_in_schema=False)
 @router.get(
     "/v1/jobs/{job_id}/images/{index}",
     status_code=302,

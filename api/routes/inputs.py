@@ -40,6 +40,7 @@ async def add_input(request: Request, caller: Writer, context: Context) -> Respo
     return json_response(_answer(stored), 201, {"Location": f"/v1/inputs/{stored.id}"})
 
 
+@router.head("/{input_id}", include_in_schema=False)
 @router.get("/{input_id}", response_model=InputAnswer, responses=INPUT_RESPONSES)
 async def get_input(input_id: InputId, caller: Reader, context: Context) -> Response:
     """Tell of a picture that was sent before, and keep it for another week."""

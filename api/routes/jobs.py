@@ -23,6 +23,7 @@ MAX_PAGE = 100
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
+@router.head("", include_in_schema=False)
 @router.get("", response_model=ListAnswer[JobAnswer], responses=LIST_RESPONSES)
 def list_jobs(
     caller: Reader,
@@ -63,6 +64,7 @@ def _cancel_all(context: Services, tenant: str, body: CancelBody) -> Response:
     return json_response(ListAnswer[JobAnswer](data=tuple(map(context.render.job, jobs))))
 
 
+@router.head("/{job_id}", include_in_schema=False)
 @router.get("/{job_id}", response_model=JobAnswer, responses=JOB_RESPONSES)
 def get_job(job_id: JobId, caller: Reader, context: Context) -> Response:
     """Get a job as it is now, with fresh links to its finished pictures."""

@@ -17,6 +17,7 @@ def _tree(root: type[TesseraError]) -> dict[str, type[TesseraError]]:
     return found
 
 
+@router.head("/problems/{code}", include_in_schema=False)
 @router.get("/problems/{code}", responses=PROBLEM_RESPONSES, openapi_extra=PUBLIC)
 async def get_problem(code: str) -> ProblemMeaning:
     """Tell what a problem's code means, and whether the same request may work later."""

@@ -23,6 +23,7 @@ _DELIVERY_ID = re.compile(r"msg_[0-9a-f]{32}_[a-z]+")
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 
+@router.head("/deliveries", include_in_schema=False)
 @router.get(
     "/deliveries", response_model=ListAnswer[DeliveryAnswer], responses=DELIVERIES_RESPONSES
 )
