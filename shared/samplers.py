@@ -47,6 +47,8 @@ def find_sampler(
 
     So "DPM++ 2M Karras" is (dpmpp_2m, karras). Whether the two go together is not looked at.
     """
+    if text in samplers:  # as nearly everybody calls it
+        return samplers[text], None
     called = text.casefold()
     for capability in samplers.values():
         for name in (capability.name, capability.label.casefold()):
