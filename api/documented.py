@@ -66,6 +66,10 @@ EVENT_RESPONSES: Responses = {
     204: {"description": "The job has ended, and the client has its last event."},
     **PROBLEMS,
 }
+PREVIEW_RESPONSES: Responses = {
+    200: {"description": "The newest preview.", "content": {"image/jpeg": {}}},
+    **PROBLEMS,
+}
 IMAGE_RESPONSES: Responses = {
     200: {"description": "The picture.", "content": {"image/png": {}}},
     302: {"description": "Where the picture lies, for a while."},

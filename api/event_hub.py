@@ -16,7 +16,7 @@ from typing import Any
 import redis
 import redis.asyncio
 
-from shared.job import Progress
+from shared.job import Preview, Progress
 from shared.settings import RedisSettings
 from shared.store.events import CHANNEL_PATTERN, job_of_channel, parse_message
 
@@ -27,20 +27,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class News:
-    """What came since the last look: new facts to read, the newest progress, or the end."""
+    """What came since the last look: facts to read, the newest of what passes, or the end."""
 
     facts: bool
     progress: Progress | None
+    preview: Preview | None
     closing: bool
 
 
 class Watch:
-    """One watcher of one job. It keeps only the newest progress, so a slow one costs nothing."""
+    """One watcher of one job. It keeps only the newest of what passes: a slow one costs nothing."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
         self._facts = True  # the first look always reads
         self._progress: Progress | None = None
+        self._preview: Preview | None = None
         self._closing = False
 
     async def next(self, seconds: float) -> News:
@@ -50,8 +52,8 @@ class Watch:
                 await asyncio.wait_for(self._changed.wait(), seconds)
             except TimeoutError:
                 self._facts = True
-        news = News(self._facts, self._progress, self._closing)
-        self._facts, self._progress = False, None
+        news = News(self._facts, self._progress, self._preview, self._closing)
+        self._facts, self._progress, self._preview = False, None, None
         self._changed.clear()
         return news
 
@@ -63,6 +65,11 @@ class Watch:
     def tell_progress(self, progress: Progress) -> None:
         """The job went on."""
         self._progress = progress
+        self._changed.set()
+
+    def tell_preview(self, preview: Preview) -> None:
+        """There is a newer preview."""
+        self._preview = preview
         self._changed.set()
 
     def tell_closing(self) -> None:
@@ -145,12 +152,17 @@ class EventHub:
         if not watches:
             return
         event = parse_message(message["data"])
-        progress = Progress(**event.data) if event.type == "progress" else None
-        for watch in watches:
-            if progress is None:
-                watch.tell_facts()
-            else:
+        if event.type == "progress":
+            progress = Progress(**event.data)
+            for watch in watches:
                 watch.tell_progress(progress)
+        elif event.type == "preview":
+            preview = Preview(**event.data)
+            for watch in watches:
+                watch.tell_preview(preview)
+        else:
+            for watch in watches:
+                watch.tell_facts()
 
     def _all(self) -> list[Watch]:
         return [watch for watches in self._watches.values() for watch in watches]

@@ -58,12 +58,14 @@ IMAGE = {
     "format": "png",
     "bytes": 21874,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "trajectory": None,
 }
 
 LINKS = {
     "self": f"https://images.example.com/v1/jobs/{JOB_ID}",
     "cancel": f"https://images.example.com/v1/jobs/{JOB_ID}/cancel",
     "events": f"https://images.example.com/v1/jobs/{JOB_ID}/events?token=aR3...",
+    "preview": f"https://images.example.com/v1/jobs/{JOB_ID}/preview?token=aR3...",
 }
 
 TIMING = {
@@ -172,6 +174,8 @@ EVENTS = (
     'id: 1763805600000-0\nevent: status\ndata: {"id": "' + JOB_ID + '", "status": "queued"}\n\n'
     'id: 1763805600012-0\nevent: status\ndata: {"status": "running", "attempts": 1}\n\n'
     'event: progress\ndata: {"step": 7, "steps": 20, "fraction": 0.35, "images_done": 0}\n\n'
+    'event: preview\ndata: {"index": 0, "step": 10, "steps": 20, "content_type": "image/jpeg",'
+    ' "bytes": 4711, "url": "' + LINKS["preview"] + '"}\n\n'
 )
 
 MEANING = {

@@ -28,12 +28,14 @@ from api.routes import (
     images,
     inputs,
     jobs,
+    preview,
     problem_types,
     submit,
 )
 from api.routes import webhooks as webhook_routes
 from api.services import Services
 from api.settings import AuthMode, Settings
+from api.stream_slots import StreamSlots
 from api.submission import Submission
 from api.surroundings import Surroundings
 from api.ticket_sender import TicketSender
@@ -88,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
         authenticator=Authenticator(settings.gateway.auth, Keyring(redis.durable)),
         tokens=tokens,
         hub=hub,
+        stream_slots=StreamSlots(settings.gateway.max_streams_per_tenant),
         surroundings=surroundings,
         outlook=outlook,
         submission=Submission(
@@ -142,6 +145,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (
         submit,
         events,
+        preview,
         images,
         inputs,
         jobs,

@@ -4,8 +4,17 @@ from datetime import UTC, datetime, timedelta
 from typing import overload
 
 from api.event_tokens import EventTokens
-from api.wire import ImageAnswer, JobAnswer, LinksAnswer, ProgressAnswer, QueueAnswer
-from shared.job import Job, JobStatus, Progress, StoredImage
+from api.job_files import JobFile, picture_file, trajectory_file
+from api.wire import (
+    ImageAnswer,
+    JobAnswer,
+    LinksAnswer,
+    PreviewAnswer,
+    ProgressAnswer,
+    QueueAnswer,
+    TrajectoryAnswer,
+)
+from shared.job import Job, JobStatus, Preview, Progress, StoredImage
 from shared.objects import ObjectStore
 
 
@@ -31,6 +40,7 @@ class Renderer:
     def job(self, job: Job, queue: QueueAnswer | None = None) -> JobAnswer:
         """The whole job; `queue` is a waiting one's place, where it is known."""
         location = self.location(job.id)
+        token = self._tokens.issue(job.id)
         return JobAnswer(
             id=job.id,
             status=job.status,
@@ -49,19 +59,39 @@ class Renderer:
             links=LinksAnswer(
                 self=location,
                 cancel=f"{location}/cancel",
-                events=f"{location}/events?token={self._tokens.issue(job.id)}",
+                events=f"{location}/events?token={token}",
+                preview=f"{location}/preview?token={token}",
             ),
         )
 
     def image(self, job_id: str, image: StoredImage) -> ImageAnswer:
-        """One picture, with a fresh link."""
-        if self._objects.has_public_links:
-            url = image_link(self._objects, job_id, image)
-            expires_at = datetime.now(UTC) + timedelta(seconds=self._objects.link_seconds)
-        else:
-            url, expires_at = f"{self.location(job_id)}/images/{image.index}", None
-        facts = image.model_dump(exclude={"key"})
-        return ImageAnswer(url=url, url_expires_at=expires_at, **facts)
+        """One picture, with fresh links."""
+        url, expires_at = self._link(job_id, picture_file(job_id, image))
+        trajectory = None
+        if image.trajectory:
+            animated, _ = self._link(job_id, trajectory_file(job_id, image.index, image.trajectory))
+            trajectory = TrajectoryAnswer(
+                url=animated,
+                url_expires_at=expires_at,
+                **image.trajectory.model_dump(exclude={"key"}),
+            )
+        return ImageAnswer(
+            url=url,
+            url_expires_at=expires_at,
+            trajectory=trajectory,
+            **image.model_dump(exclude={"key", "trajectory"}),
+        )
+
+    def preview(self, job_id: str, preview: Preview) -> PreviewAnswer:
+        """A preview, and where to fetch it without a key."""
+        url = f"{self.location(job_id)}/preview?token={self._tokens.issue(job_id)}"
+        return PreviewAnswer(url=url, **preview.model_dump())
+
+    def _link(self, job_id: str, file: JobFile) -> tuple[str, datetime | None]:
+        if not self._objects.has_public_links:
+            return f"{self.location(job_id)}/{file.path}", None
+        expires_at = datetime.now(UTC) + timedelta(seconds=self._objects.link_seconds)
+        return file.link(self._objects), expires_at
 
     def progress(self, progress: Progress) -> ProgressAnswer:
         """A complete snapshot."""
@@ -71,12 +101,6 @@ class Renderer:
             fraction=round(progress.fraction, 4),
             images_done=progress.images_done,
         )
-
-
-def image_link(objects: ObjectStore, job_id: str, image: StoredImage) -> str:
-    """A presigned link to one picture."""
-    filename = f"{job_id}_{image.index}.{image.format}"
-    return objects.link(image.key, filename=filename, content_type=f"image/{image.format}")
 
 
 @overload

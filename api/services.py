@@ -12,6 +12,7 @@ from api.inputs import InputKeeper
 from api.metrics import GatewayMetrics
 from api.outlook import Outlook
 from api.render import Renderer
+from api.stream_slots import StreamSlots
 from api.submission import Submission
 from api.surroundings import Surroundings
 from shared.catalog import Catalog
@@ -33,6 +34,7 @@ class Services:
     authenticator: Authenticator
     tokens: EventTokens
     hub: EventHub
+    stream_slots: StreamSlots
     surroundings: Surroundings
     outlook: Outlook
     submission: Submission

@@ -51,6 +51,8 @@ class GatewaySettings(TesseraSettings):
     input_fetch_seconds: float = Field(default=10.0, gt=0)
     cors_origins: Words = ()
     trusted_proxies: Words = ()
+    # Event streams that one tenant may have open at this gateway.
+    max_streams_per_tenant: int = Field(default=1_000, ge=1)
 
     @model_validator(mode="after")
     def _open_mode_stays_at_home(self) -> Self:

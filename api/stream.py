@@ -1,7 +1,7 @@
 """A job's events as Server-Sent Events: facts from the store's stream, in order and once each.
 
 A new reader's first event is a snapshot: a `status` with the whole job, under the id of the last
-fact that is part of it. `progress` is only ever the newest, and carries no id.
+fact that is part of it. `progress` and `preview` are only ever the newest, and carry no id.
 """
 
 import json
@@ -43,6 +43,9 @@ class EventStream:
                 if news.progress is not None and not self._ended:
                     progress = self._render.progress(news.progress)
                     yield ServerSentEvent(progress.model_dump_json(), event="progress")
+                if news.preview is not None and not self._ended:
+                    preview = self._render.preview(self._job_id, news.preview)
+                    yield ServerSentEvent(preview.model_dump_json(), event="preview")
 
     def _read(self, position: str | None) -> tuple[list[ServerSentEvent], str | None]:
         events = None if position is None else self._log.read(self._job_id, position)

@@ -16,6 +16,18 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class TrajectoryAnswer(_Answer):
+    """The animated picture of one denoising."""
+
+    url: str
+    url_expires_at: datetime | None
+    width: int
+    height: int
+    format: str
+    bytes: int
+    sha256: str
+
+
 class ImageAnswer(_Answer):
     """A finished picture. `url` is good until `url_expires_at`; null: as long as the job lives."""
 
@@ -28,6 +40,7 @@ class ImageAnswer(_Answer):
     format: str
     bytes: int
     sha256: str
+    trajectory: TrajectoryAnswer | None
 
 
 class QueueAnswer(_Answer):
@@ -49,12 +62,24 @@ class ProgressAnswer(_Answer):
     images_done: int
 
 
+class PreviewAnswer(_Answer):
+    """A new preview of image `index`; `url` gives it until a newer one comes."""
+
+    index: int
+    step: int
+    steps: int
+    content_type: str
+    bytes: int
+    url: str
+
+
 class LinksAnswer(_Answer):
-    """Where to go on. `events` carries a short-lived token, so it needs no key."""
+    """Where to go on. `events` and `preview` carry a short-lived token, so they need no key."""
 
     self: str
     cancel: str
     events: str
+    preview: str
 
 
 class JobAnswer(_Answer):

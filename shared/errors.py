@@ -17,7 +17,7 @@ TesseraError
   - BodyTooLarge (413)
   - JobCanceled (409), JobExpired (504)   who waited for a picture gets none
   - Refused (429)             legal, but not now
-    - RateLimited, QuotaExceeded, QueueFull
+    - RateLimited, QuotaExceeded, QueueFull, TooManyStreams
   - NotReady (503)
     - StoreUnavailable        Redis does not answer, or is full
     - StorageUnavailable      S3 does not answer
@@ -250,6 +250,12 @@ class QueueFull(Refused):
     """The system has as much queued as it takes."""
 
     code = "queue_full"
+
+
+class TooManyStreams(Refused):
+    """The caller has as many event streams open as it may."""
+
+    code = "too_many_streams"
 
 
 class NotReady(TesseraError):

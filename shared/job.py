@@ -27,6 +27,17 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class StoredTrajectory(_Record):
+    """The animated picture of one denoising, beside the finished one."""
+
+    key: str
+    width: int
+    height: int
+    format: str
+    bytes: int
+    sha256: str
+
+
 class StoredImage(_Record):
     """One line of the manifest: a finished picture that lies in S3 under `key`."""
 
@@ -38,6 +49,12 @@ class StoredImage(_Record):
     format: str
     bytes: int
     sha256: str
+    trajectory: StoredTrajectory | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Of all its objects."""
+        return (self.key, self.trajectory.key) if self.trajectory else (self.key,)
 
 
 class JobWarning(_Record):
@@ -78,6 +95,16 @@ class Progress(_Record):
     def fraction(self) -> float:
         """Between 0 and 1."""
         return self.step / self.steps if self.steps else 0.0
+
+
+class Preview(_Record):
+    """What is told of a job's newest preview: ticks done of its image, and the file's size."""
+
+    index: int
+    step: int
+    steps: int
+    content_type: str
+    bytes: int
 
 
 class Job(_Record):

@@ -4,23 +4,28 @@ Compression lets go of the interpreter's lock and takes it again many times a pi
 has it, but no core, holds up the engine for milliseconds, and the lower its priority, the longer.
 """
 
-import functools
 import logging
 import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing.connection import wait
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.request import GenerationRequest
+from worker.animation import encode_preview, encode_trajectory
 from worker.pictures import EncodedPicture, encode_picture
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 STEP_BACK = 10  # niceness: the device threads come first where both want a core
 
@@ -33,7 +38,7 @@ class Compressors:
 
     def __init__(self, count: int, *, marked: bool = True) -> None:
         self._count = count
-        self._encode = functools.partial(encode_picture, marked=marked)
+        self._marked = marked
         self._pool = self._start()
         self._replacing = threading.Lock()
 
@@ -41,17 +46,35 @@ class Compressors:
         self, pixels: NDArray[np.uint8], request: GenerationRequest, index: int
     ) -> EncodedPicture:
         """As `encode_picture`, which it waits for in another process. From any thread."""
-        pool = self._pool
-        try:
-            return pool.submit(self._encode, pixels, request, index).result()
-        except BrokenProcessPool:
-            # Somebody ended one of them, the system perhaps, for its memory.
-            self._replace(pool)
-            return self._encode(pixels, request, index)
+        return self._call(partial(encode_picture, pixels, request, index, marked=self._marked))
+
+    def encode_preview(self, pixels: NDArray[np.uint8], request: GenerationRequest) -> bytes:
+        """As the function of that name, in another process."""
+        return self._call(partial(encode_preview, pixels, request, marked=self._marked))
+
+    def encode_trajectory(
+        self,
+        frames: list[NDArray[np.uint8]],
+        finished: NDArray[np.uint8],
+        request: GenerationRequest,
+    ) -> EncodedPicture:
+        """As the function of that name, in another process."""
+        return self._call(
+            partial(encode_trajectory, frames, finished, request, marked=self._marked)
+        )
 
     def close(self) -> None:
         """End the processes after what they have begun."""
         self._pool.shutdown()
+
+    def _call(self, task: Callable[[], T]) -> T:
+        pool = self._pool
+        try:
+            return pool.submit(task).result()
+        except BrokenProcessPool:
+            # Somebody ended one of them, the system perhaps, for its memory.
+            self._replace(pool)
+            return task()
 
     def _replace(self, broken: ProcessPoolExecutor) -> None:
         with self._replacing:

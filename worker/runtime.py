@@ -35,6 +35,7 @@ from worker.metrics import Inheritance, WorkerMetrics
 from worker.models.device import Attention, DeviceSettings, Precision, resolve_device
 from worker.models.safety import SafetyChecker, load_safety_checker
 from worker.pace import Pacer
+from worker.previews import Previews
 from worker.pulse import Pulse
 from worker.queue_worker import QueueWorker
 from worker.recorded_stepper import RecordedStepper
@@ -66,6 +67,7 @@ class Runtime:
     store: JobStore
     engine: Engine
     compressors: Compressors
+    previews: Previews
     shelf: Shelf
     residency: Residency
     safety: SafetyChecker | None
@@ -87,6 +89,7 @@ class Runtime:
         self.shelf.warm_up(self.engine)
         self.checkpointer.start()
         self.control.start()
+        self.previews.start()
         self.queue_worker.ledger.start()
         self._enter(WorkerState.READY)
         self.residency.start()
@@ -126,6 +129,7 @@ class Runtime:
             self.store.forget_worker(self.identity.worker_id)
         self.queue_worker.ledger.close(LEDGER_SECONDS)
         self.engine.stop()
+        self.previews.stop()
         self.compressors.close()
         self.shelf.close()
         if self.safety is not None:
@@ -177,6 +181,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         watch_gpu(registry)
     checker_path = settings.worker.safety_checker
     safety = load_safety_checker(checker_path, resolve_device(device)) if checker_path else None
+    previews = Previews(store, compressors)
     batcher = Batcher(lambda model: steppers[model].max_rows)
 
     def observe(report: TickReport) -> None:
@@ -212,6 +217,8 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         checkpointer=checkpointer,
         storage_patience_seconds=settings.worker.storage_patience_seconds,
         safety=safety,
+        # They would show what the checker blackens.
+        previews=None if safety else previews,
     )
     return Runtime(
         identity=identity,
@@ -220,6 +227,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         store=store,
         engine=engine,
         compressors=compressors,
+        previews=previews,
         shelf=shelf,
         residency=Residency(
             worker_id,

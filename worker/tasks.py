@@ -4,14 +4,12 @@ import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from shared.errors import InternalError, JobFailure, StorageUnavailable
-from shared.ids import attempt_prefix
-from shared.job import JobStatus, JobWarning, StoredImage
+from shared.job import JobStatus, JobWarning
 from shared.logging import job_id as logged_job_id
 from shared.store.values import Outcome
 from worker.attempts import Attempt, AttemptEnded
@@ -19,10 +17,11 @@ from worker.endings import expire, fail, give_up
 from worker.engine.sample import EngineStopped, Kind, Sample, SampleCanceled
 from worker.engine.stepper import DeviceLost
 from worker.inputs import Inputs, fetch_inputs
+from worker.models.viewer import Viewer
 from worker.persistence import persist
-from worker.pictures import EncodedPicture
 from worker.resume import count_resumed, find_checkpoints, resume
 from worker.stages import Stages
+from worker.storing import store_picture
 from worker.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -40,6 +39,8 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
     model = shop.models[request.model]
     done = frozenset(image.index for image in job.images)
 
+    viewer = _viewer(shop, attempt)
+
     with stages.stage("prepare"):
         inputs = _fetch_inputs(shop, attempt)
         found = find_checkpoints(shop.store, attempt)
@@ -52,9 +53,12 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
             _kind(attempt),
             done,
             inputs.fitted(request.width, request.height),
+            viewer,
         )
         samples, ignored = resume(model, attempt, samples, found, finished_size)
     notes += ignored
+    if viewer is None and (request.preview_every or request.trajectory):
+        notes.append(("previews_off", "this service shows no picture before it has checked it"))
     attempt.fits = model.fits(request)
     _submit(shop, attempt, samples)
     count_resumed(shop.store, attempt, shop.metrics)
@@ -74,8 +78,12 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
                 notes.append(("content_flagged", f"image {sample.index} was made black"))
         with stages.stage("encode"):
             picture = shop.compressors.encode(pixels, request, sample.index)
+            trajectory = None
+            if viewer is not None and request.trajectory:
+                frames = [view.pixels() for view in viewer.frames(sample.index)]
+                trajectory = shop.compressors.encode_trajectory(frames, pixels, request)
         with stages.stage("upload"):
-            _store_picture(shop, attempt, sample.index, picture)
+            store_picture(shop, attempt, sample.index, picture, trajectory)
         shop.pacer.stored(request.model, time.monotonic() - finished_at)
         attempt.images_done += 1
         shop.metrics.images.inc()
@@ -137,6 +145,13 @@ def _fetch_inputs(shop: Workshop, attempt: Attempt) -> Inputs:
     )
 
 
+def _viewer(shop: Workshop, attempt: Attempt) -> Viewer | None:
+    job, request, previews = attempt.job, attempt.job.request, shop.previews
+    if previews is None or not (request.preview_every or request.trajectory):
+        return None
+    return Viewer(request, lambda view: previews.offer(job.id, request, view))
+
+
 def _submit(shop: Workshop, attempt: Attempt, samples: Sequence[Sample]) -> None:
     attempt.samples = [*attempt.samples, *samples]
     shop.engine.submit(samples)
@@ -167,29 +182,3 @@ def _first_finished(
     if not done:
         expire(shop, attempt)
     return done
-
-
-def _store_picture(shop: Workshop, attempt: Attempt, index: int, picture: EncodedPicture) -> None:
-    job, request = attempt.job, attempt.job.request
-    prefix = attempt_prefix(job.tenant, job.id, attempt.attempt_id)
-    key = f"{prefix}{index}.{picture.extension}"
-    image = StoredImage(
-        index=index,
-        key=key,
-        seed=request.image_seed(index),
-        width=request.size[0],
-        height=request.size[1],
-        format=request.output.format,
-        bytes=len(picture.data),
-        sha256=picture.sha256,
-    )
-    persist(
-        attempt,
-        lambda: shop.objects.put(key, picture.data, picture.content_type),
-        shop.storage_patience_seconds,
-    )
-    outcome = persist(attempt, lambda: shop.store.add_image(job.id, attempt.attempt_id, image))
-    if outcome is Outcome.LOST:
-        with suppress(StorageUnavailable):  # the store has noted the attempt for a sweep
-            shop.objects.delete_prefix(key)
-        raise AttemptEnded

@@ -14,11 +14,15 @@ from worker.metrics import WorkerMetrics
 from worker.models.resident import ResidentModel
 from worker.models.safety import SafetyChecker
 from worker.pace import Pacer
+from worker.previews import Previews
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """Everything that a job needs."""
+    """Everything that a job needs.
+
+    Without `previews` nothing is shown before a picture is finished, and no trajectory either.
+    """
 
     store: JobStore
     objects: ObjectStore
@@ -32,3 +36,4 @@ class Workshop:
     checkpointer: Checkpointer
     storage_patience_seconds: float
     safety: SafetyChecker | None = None
+    previews: Previews | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.connections import RedisPair, store_errors
-from shared.job import Job, JobStatus, Progress
+from shared.job import Job, JobStatus, Preview, Progress
 from shared.store import keys, progress, records
 
 CHANNEL_PATTERN = keys.events("*")  # on the durable server; one subscription hears every job
@@ -16,10 +16,10 @@ _STREAM_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
 
 @dataclass(frozen=True)
 class Event:
-    """`status`, `image` or `warning`, with the stream's id; or `progress`, which has none.
+    """`status`, `image` or `warning`, with the stream's id; `progress` and `preview` have none.
 
     `data` of a status: status, attempts, and the error of a failed job. Of the others: the value
-    itself (StoredImage, JobWarning, Progress).
+    itself (StoredImage, JobWarning, Progress, Preview).
     """
 
     id: str | None
@@ -48,6 +48,11 @@ def parse_message(text: str) -> Event:
 def progress_message(reached: Progress) -> str:
     """What is published when a job has moved on."""
     return json.dumps({"id": None, "type": "progress", "data": reached.model_dump()})
+
+
+def preview_message(preview: Preview) -> str:
+    """What is published when a job has a new preview."""
+    return json.dumps({"id": None, "type": "preview", "data": preview.model_dump()})
 
 
 class EventLog:

@@ -92,7 +92,9 @@ class Housekeeping:
         """Remove an ended job's record; its objects are gone already."""
         self._scripts("forget", job_id)
         with store_errors():
-            self._redis.scratch.delete(keys.progress(job_id), keys.checkpoints(job_id))
+            self._redis.scratch.delete(
+                keys.progress(job_id), keys.checkpoints(job_id), keys.preview(job_id)
+            )
 
     def due_sweeps(self, limit: int) -> list[Sweep]:
         """Prefixes of lost, released and failed attempts, some time after their end."""
@@ -103,7 +105,7 @@ class Housekeeping:
         with store_errors():
             found = pipeline.execute()
         return [
-            Sweep(prefix, frozenset(image.key for image in records.images(fields)))
+            Sweep(prefix, frozenset(key for image in records.images(fields) for key in image.keys))
             for prefix, fields in zip(prefixes, found, strict=True)
         ]
 

@@ -11,6 +11,7 @@ from shared.store import creation, progress, records
 from shared.store.checkpoints import CheckpointRecords
 from shared.store.housekeeping import Housekeeping
 from shared.store.inputs import InputRecords
+from shared.store.previews import PreviewRecords
 from shared.store.reading import Reading
 from shared.store.scripts import WORKER_TERMS, Scripts
 from shared.store.values import Beat, Claim, Created, Idempotency, NewJob, Outcome
@@ -19,7 +20,9 @@ from shared.store.workers import WorkerRegistry
 __all__ = ["Beat", "Claim", "Created", "Idempotency", "JobStore", "NewJob", "Outcome"]
 
 
-class JobStore(Reading, Housekeeping, InputRecords, WorkerRegistry, CheckpointRecords):
+class JobStore(
+    Reading, Housekeeping, InputRecords, WorkerRegistry, CheckpointRecords, PreviewRecords
+):
     """The only truth about jobs; safe to share between threads and processes.
 
     Every method may raise StoreUnavailable. Every transition may be sent twice: the second time

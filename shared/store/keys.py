@@ -56,6 +56,11 @@ def checkpoints(job_id: str) -> str:
     return f"tessera:checkpoint:{job_id}"
 
 
+def preview(job_id: str) -> str:
+    """String on the scratch server, with a TTL: the file of the newest preview."""
+    return f"tessera:preview:{job_id}"
+
+
 def input_picture(tenant: str, input_id: str) -> str:
     """Hash: an input picture's width, height, bytes as sent, and whether its object lies in S3."""
     return f"tessera:input:{tenant}:{input_id}"

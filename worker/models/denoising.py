@@ -7,6 +7,7 @@ from torch import Tensor
 
 from worker.models.context import Context
 from worker.models.device import Device
+from worker.models.viewer import Viewer
 from worker.samplers.tables import SamplerTable
 
 
@@ -60,6 +61,9 @@ class Denoising:
         guidance_rescale: how much of the guided output's spread is taken back, 0 to 1.
         guidance_embedding: [width] in the model's precision, for a UNet that is told its
             guidance; None otherwise.
+        clean: [ticks, 2] float32 on the host: (a, b), a tick foresees the clean latent
+            a * latent + b * model output.
+        viewer: who looks at the sample on its way; None for nobody.
     """
 
     planes: Tensor
@@ -73,6 +77,8 @@ class Denoising:
     controls: tuple[ControlPicture, ...]
     guidance_rescale: float
     guidance_embedding: Tensor | None
+    clean: Tensor
+    viewer: Viewer | None
 
     def move(self, device: Device) -> None:
         """Bring the tensors to the device; those that `begin` made need no waiting."""
@@ -110,6 +116,7 @@ def begin(
     controls: tuple[ControlPicture, ...] = (),
     guidance_rescale: float = 0.0,
     guidance_embedding: Tensor | None = None,
+    viewer: Viewer | None = None,
 ) -> Denoising:
     """The state before the first tick, its tensors still on the host.
 
@@ -131,4 +138,6 @@ def begin(
         controls=controls,
         guidance_rescale=guidance_rescale,
         guidance_embedding=guidance_embedding,
+        clean=table.clean,
+        viewer=viewer,
     )

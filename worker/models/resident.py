@@ -26,9 +26,11 @@ from worker.models.image import Autoencoder
 from worker.models.lora import Loras, lora_set
 from worker.models.passes import Pass, first_pass, second_pass
 from worker.models.pictures import NO_PICTURES, Pictures
+from worker.models.preview import fit_preview_map
 from worker.models.snapshot import restore
 from worker.models.stepper import DiffusionStepper
 from worker.models.text import TextEncoder
+from worker.models.viewer import Viewer
 from worker.models.warm_up import WarmUp, find_knee, measure_ticks
 from worker.models.wording import Note, Wording, encode_wording
 from worker.samplers.tables import SamplerTable, SamplerTables
@@ -91,6 +93,7 @@ class ResidentModel:
         kind: Kind,
         skip: frozenset[int] = frozenset(),
         pictures: Pictures = NO_PICTURES,
+        viewer: Viewer | None = None,
     ) -> tuple[list[Sample], list[Note]]:
         """The samples of the job's first pass, and what the client should know.
 
@@ -101,7 +104,15 @@ class ResidentModel:
         later_ticks = self._table(request, second_pass(request)).ticks if request.hires else 0
         indexes = [index for index in range(request.num_images) if index not in skip]
         return self._prepare(
-            job_id, request, sequence, kind, indexes, first_pass(request), pictures, later_ticks
+            job_id,
+            request,
+            sequence,
+            kind,
+            indexes,
+            first_pass(request),
+            pictures,
+            later_ticks,
+            viewer,
         )
 
     def prepare_second(
@@ -152,6 +163,7 @@ class ResidentModel:
             second_pass(request),
             pictures,
             later_ticks=0,
+            viewer=first.state.viewer,
             enlarged=enlarged,
         )
         second.earlier_ticks = first.ticks
@@ -176,13 +188,19 @@ class ResidentModel:
         )
         tick_seconds = measure_ticks(lambda rows: self._time_tick(request, rows))
         self.stepper.max_rows = find_knee(tick_seconds)
+        fit = self.fit_previews()
         began = time.perf_counter()
         samples, _ = self.prepare("warm-up", request, sequence=0, kind=Kind.ORDINARY)
         engine.submit(samples)
         for sample in samples:
             self.decode(sample.finished.result())
         image_seconds = time.perf_counter() - began
-        return WarmUp(attention, self.stepper.max_rows, tick_seconds, image_seconds)
+        return WarmUp(attention, self.stepper.max_rows, tick_seconds, image_seconds, fit)
+
+    def fit_previews(self) -> float:
+        """Make previews possible, once and before one is asked for; the fit's R squared."""
+        self.stepper.tap.map = fit_preview_map(self._autoencoder, self._device)
+        return self.stepper.tap.map.explained
 
     def _prepare(
         self,
@@ -194,6 +212,7 @@ class ResidentModel:
         of_pass: Pass,
         pictures: Pictures,
         later_ticks: int,
+        viewer: Viewer | None,
         enlarged: Tensor | None = None,
     ) -> tuple[list[Sample], list[Note]]:
         table = self._table(request, of_pass)
@@ -228,6 +247,7 @@ class ResidentModel:
                 controls=controls,
                 guidance_rescale=request.guidance_rescale,
                 guidance_embedding=embedding,
+                viewer=viewer,
             )
             samples.append(
                 Sample(

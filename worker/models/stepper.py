@@ -15,6 +15,7 @@ from worker.models.control import ControlNets
 from worker.models.denoising import Denoising
 from worker.models.device import Device, translated_device_errors
 from worker.models.snapshot import StateSnapshot, take_snapshot
+from worker.models.tap import Tap
 from worker.models.ticks import begin_tick
 from worker.samplers.tables import COLUMNS, PLANES
 from worker.samplers.update import advance, guide, rescale
@@ -38,6 +39,7 @@ class DiffusionStepper:
         self._device = device
         self._pixels_per_latent = pixels_per_latent
         self._company: Company | None = None
+        self.tap = Tap(device)
         # Warm-up lowers it to what is worth it.
         self.max_rows = ROW_BUCKETS[-1]
 
@@ -89,6 +91,7 @@ class DiffusionStepper:
         prediction = guide(output[:count], negative, guidance[:count])
         for i, factor in company.rescaled:
             prediction[i] = rescale(prediction[i], output[i], factor)
+        self.tap.draw(samples, latents, prediction)
         planes = advance(company.planes, prediction, company.noise(), matrices)
 
         company.advance(planes)

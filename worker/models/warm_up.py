@@ -29,12 +29,14 @@ class WarmUp:
         max_rows: the knee.
         tick_seconds: device time of a tick by row bucket, as far as it was worth trying.
         image_seconds: one picture through prompt, engine and decoder, with the model's defaults.
+        preview_fit: R squared of the map that makes previews.
     """
 
     attention: str
     max_rows: int
     tick_seconds: Mapping[int, float]
     image_seconds: float
+    preview_fit: float
 
 
 def measure_ticks(time_tick: Callable[[int], float]) -> dict[int, float]:

@@ -29,14 +29,20 @@ local function moment(microseconds)
     microseconds % 1000000)
 end
 
--- Pictures as the gateway shows them: a link of its own instead of the key in S3.
+-- What lies in S3 under the JSON's first key, as the gateway shows it: with a link of its own.
+local function linked(json, url)
+  local link = '"url":"' .. url .. '","url_expires_at":null'
+  return (string.gsub(json, '"key":"[^"]*"', function() return link end, 1))
+end
+
 local function pictures(record, location)
   local shown = {}
   for index = 0, record.num_images - 1 do
     local image = record['image:' .. index]
     if image then
-      local link = '"url":"' .. location .. '/images/' .. index .. '","url_expires_at":null'
-      table.insert(shown, (string.gsub(image, '"key":"[^"]*"', function() return link end)))
+      local url = location .. '/images/' .. index
+      -- The trajectory's key comes after the picture's own; without one this changes nothing.
+      table.insert(shown, linked(linked(image, url), url .. '/trajectory'))
     end
   end
   return table.concat(shown, ',')

@@ -26,6 +26,7 @@ from worker.metrics import WorkerMetrics
 from worker.models.device import DeviceSettings
 from worker.models.load import load_model
 from worker.pace import Pacer
+from worker.previews import Previews
 from worker.recorded_stepper import RecordedStepper
 from worker.workshop import Workshop
 
@@ -35,6 +36,7 @@ def model(tmp_path_factory):
     path = build_tiny_sd(tmp_path_factory.mktemp("model") / "tiny")
     entry = ModelEntry.model_validate({"id": "tiny", "family": "sd", "path": path})
     model = load_model(entry, DeviceSettings(device="cpu"))
+    model.fit_previews()
     yield model
     model.close()
 
@@ -66,6 +68,8 @@ def shop(model, store, objects, redis_settings, attempts):
     pacer.loaded(
         "tiny", max_rows=4, cell_pixels=4, pixels=4096, tick_seconds={2: 0.01}, load_seconds=0.0
     )
+    previews = Previews(store, compressors)
+    previews.start()
     yield Workshop(
         store=store,
         objects=objects,
@@ -78,7 +82,9 @@ def shop(model, store, objects, redis_settings, attempts):
         pacer=pacer,
         checkpointer=Checkpointer(store, engine, attempts, seconds=2.0),
         storage_patience_seconds=10.0,
+        previews=previews,
     )
+    previews.stop()
     compressors.close()
     engine.stop()
     tickets.close()

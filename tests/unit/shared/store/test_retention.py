@@ -73,18 +73,19 @@ def test_a_forgotten_job_leaves_nothing(world: World, state: str) -> None:
 def test_retention_leaves_nothing_either(world: World) -> None:
     claim = world.start()
     world.store.report_progress({claim.job.id: Progress(step=1, steps=1)})
+    world.store.keep_preview(claim.job.id, b"a picture", index=0, step=1, steps=1)
     world.finish(claim)
     pass_time(world, "tessera:expiry")
     ((_, job_id),) = world.store.due_for_deletion(10)
     world.store.forget(job_id)
     assert lasting(world) <= LEFT
-    assert not world.raw.exists(f"tessera:progress:{job_id}")
+    assert not world.raw.exists(f"tessera:progress:{job_id}", f"tessera:preview:{job_id}")
 
 
 @pytest.mark.parametrize("ending", ["release", "fail", "reap", "cancel", "expire", "delete"])
 def test_an_ended_attempt_is_swept_later_but_for_what_it_told(world: World, ending: str) -> None:
     claim = world.start(num_images=2, deadline_seconds=60.0)
-    world.add_image(claim, 0)
+    world.add_image(claim, 0, trajectory=True)
     {
         "release": lambda: world.release(claim),
         "fail": lambda: world.fail(claim),
@@ -96,7 +97,7 @@ def test_an_ended_attempt_is_swept_later_but_for_what_it_told(world: World, endi
     assert world.store.due_sweeps(10) == []
     pass_time(world, "tessera:sweeps")
     prefix = attempt_prefix("ada", claim.job.id, claim.attempt_id)
-    keep = frozenset({make_image(claim, 0).key})
+    keep = frozenset(make_image(claim, 0, trajectory=True).keys)
     assert world.store.due_sweeps(10) == [Sweep(prefix, keep)]
     world.store.swept(prefix)
     assert world.store.due_sweeps(10) == []

@@ -65,7 +65,7 @@ def test_a_success_writes_started_and_succeeded(world: World, deliveries: Delive
     held = start(world, num_images=2, metadata={"order": "7"})
     (started,) = claim(deliveries)
     assert deliveries.pending() == 1
-    world.add_image(held, 0)
+    world.add_image(held, 0, trajectory=True)
     world.add_image(held, 1)
     assert claim(deliveries) == []
     world.commit(held)
@@ -87,7 +87,12 @@ def test_a_success_writes_started_and_succeeded(world: World, deliveries: Delive
     for index, image in enumerate(data["images"]):
         assert image.pop("url") == f"{LOCATION}/images/{index}"
         assert image.pop("url_expires_at") is None
-        assert image == job.images[index].model_dump(exclude={"key"})
+        if image["trajectory"]:
+            assert image["trajectory"].pop("url") == f"{LOCATION}/images/{index}/trajectory"
+            assert image["trajectory"].pop("url_expires_at") is None
+        hidden = {"key": True, "trajectory": {"key"}}
+        assert image == job.images[index].model_dump(exclude=hidden)
+    assert [image["trajectory"] is None for image in data["images"]] == [False, True]
 
 
 @pytest.mark.parametrize(

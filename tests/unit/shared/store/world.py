@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.connections import RedisPair
 from shared.ids import attempt_prefix, new_attempt_id, new_job_id
-from shared.job import JobError, JobWarning, Progress, StoredImage, Timing
+from shared.job import JobError, JobWarning, Progress, StoredImage, StoredTrajectory, Timing
 from shared.request import GenerationRequest, Output, Priority
 from shared.settings import JobSettings
 from shared.store.events import EventLog
@@ -44,7 +44,7 @@ def make_request(**changes: Any) -> GenerationRequest:
     return GenerationRequest(**(fields | changes))
 
 
-def make_image(claim: Claim, index: int = 0) -> StoredImage:
+def make_image(claim: Claim, index: int = 0, *, trajectory: bool = False) -> StoredImage:
     """A picture as the attempt would have stored it."""
     prefix = attempt_prefix(claim.job.tenant, claim.job.id, claim.attempt_id)
     return StoredImage(
@@ -56,6 +56,14 @@ def make_image(claim: Claim, index: int = 0) -> StoredImage:
         format="png",
         bytes=10,
         sha256="ab" * 32,
+        trajectory=make_trajectory(f"{prefix}{index}.trajectory.webp") if trajectory else None,
+    )
+
+
+def make_trajectory(key: str) -> StoredTrajectory:
+    """An animated picture beside the finished one."""
+    return StoredTrajectory(
+        key=key, width=512, height=512, format="webp", bytes=20, sha256="cd" * 32
     )
 
 
@@ -103,8 +111,9 @@ class World:
             assert self.add_image(claim, index) is Outcome.OK
         assert self.commit(claim) is Outcome.OK
 
-    def add_image(self, claim: Claim, index: int = 0) -> Outcome:
-        return self.store.add_image(claim.job.id, claim.attempt_id, make_image(claim, index))
+    def add_image(self, claim: Claim, index: int = 0, *, trajectory: bool = False) -> Outcome:
+        image = make_image(claim, index, trajectory=trajectory)
+        return self.store.add_image(claim.job.id, claim.attempt_id, image)
 
     def commit(self, claim: Claim) -> Outcome:
         return self.store.commit(claim.job.id, claim.attempt_id, timing=TIMING, warnings=[])
