@@ -134,12 +134,15 @@ def install(app: FastAPI) -> None:
 
 def _methods(request: Request) -> list[str]:
     """What the path answers to. Starlette tells the methods of one of its routes only."""
-
-    def answers(method: str) -> bool:
-        scope = {**request.scope, "method": method}
-        return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
-
-    return [method for method in HTTPMethod if answers(method)]
+    found = {}
+    for method in HTTPMethod:
+        for route in request.app.router.routes:
+            match, child = route.matches({**request.scope, "method": method})
+            if match is Match.FULL:
+                found[method] = len(child["path_params"])
+                break
+    # `/v1/jobs/cancel` is no job's id: where a path itself is known, its own methods count.
+    return [method for method, names in found.items() if names == min(found.values())]
 
 
 _HTTP_PROBLEMS = {

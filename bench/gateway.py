@@ -7,28 +7,17 @@ is on disk before it answers: a disk that stalls shows here.
 
 import asyncio
 import json
-import os
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from bench.line import fsync_milliseconds
-from tessera.local.children import start_child
+from bench.service import UNLIMITED, answers, running_service, start_python
 from tessera.local.ports import HOST, free_ports
-from tessera.local.servers import (
-    SEAWEED_PORTS,
-    remove_seaweed_sockets,
-    start_seaweed,
-    start_valkey,
-    storage_settings,
-)
 
 CLIENTS = 16
 ROUNDS = 5
@@ -69,44 +58,14 @@ async def _round(port: int) -> float:
 @contextmanager
 def _servers(directory: Path) -> Iterator[tuple[int, int]]:
     """The gateway's port and the bare application's."""
-    ports = free_ports(["valkey", "gateway", "bare", *SEAWEED_PORTS])
-    names = {"bucket": "tessera", "key": "bench", "secret": "bench-secret"}
-    valkey = start_valkey(directory / "valkey", directory / "valkey.log", ports["valkey"])
-    seaweed = start_seaweed(directory / "s3", directory / "s3.log", ports, **names)
-    storage = storage_settings(ports["s3"], **names)
-    environment = {
-        "TESSERA_AUTH": "open",
-        "TESSERA_PORT": str(ports["gateway"]),
-        "TESSERA_METRICS_PORT": "0",
-        "TESSERA_REDIS_URL": f"redis://{HOST}:{ports['valkey']}/0",
-        "TESSERA_S3_ENDPOINT_URL": str(storage.s3_endpoint_url),
-        "TESSERA_S3_ACCESS_KEY_ID": names["key"],
-        "TESSERA_S3_SECRET_ACCESS_KEY": names["secret"],
-        "TESSERA_MAX_QUEUED_JOBS": "1000000",
-        "TESSERA_MAX_QUEUED_JOBS_PER_TENANT": "1000000",
-    }
-    gateway = _python(directory, "gateway", ["api"], environment)
-    bare = _python(directory, "bare", ["bench.bare_post", str(ports["bare"])], {})
-    for child, port in ((gateway, ports["gateway"]), (bare, ports["bare"])):
-        child.wait_until(lambda port=port: _answers(port), 30)
-    try:
-        yield ports["gateway"], ports["bare"]
-    finally:
-        for child in (bare, gateway, seaweed, valkey):
-            child.stop(10)
-        remove_seaweed_sockets({name: ports[name] for name in SEAWEED_PORTS})
-
-
-def _python(directory: Path, name: str, module: list[str], environment: Mapping[str, str]) -> Any:
-    command = [sys.executable, "-m", *module]
-    return start_child(name, command, directory / f"{name}.log", {**os.environ, **environment})
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx2.get(f"http://{HOST}:{port}/livez", timeout=1).status_code == 200
-    except httpx2.TransportError:
-        return False
+    bare_port = free_ports(["bare"])["bare"]
+    with running_service(directory, {**UNLIMITED, "TESSERA_AUTH": "open"}) as service:
+        bare = start_python(directory, "bare", ["bench.bare_post", str(bare_port)], {})
+        try:
+            bare.wait_until(lambda: answers(bare_port), 30)
+            yield service.port, bare_port
+        finally:
+            bare.stop(10)
 
 
 def _measure(directory: Path) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def test_a_wrong_method_is_told_all_right_ones(client: httpx2.Client):
         job: {"DELETE", "GET", "HEAD"},
         f"{job}/events": {"GET"},
         f"{job}/cancel": {"POST"},
+        "/v1/jobs/cancel": {"POST"},
         "/livez": {"GET", "HEAD"},
     }
     for path, methods in expected.items():
