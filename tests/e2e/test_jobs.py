@@ -1,27 +1,21 @@
 """A prompt over HTTP becomes a picture in S3, and everything a client can do with its job."""
 
 import hashlib
-import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
-import numpy as np
 import pytest
-from PIL import Image
 
 from tessera.answers import Job
 from tessera.client import Client, Refused
+from tests.e2e.looking import pixels
 from tests.e2e.running import RunningStack
 
 pytestmark = pytest.mark.timeout(300)  # starting a stack takes its time on a busy machine
 
 LONG = {"steps": 150, "width": 256, "height": 256, "num_images": 8}
 QUICK = {"steps": 4, "seed": 7}
-
-
-def pixels(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 @pytest.fixture
@@ -141,31 +135,3 @@ def test_one_idempotency_key_is_one_job(client: Client):
         client.submit("something else", idempotency_key="e2e-once", **QUICK)
     assert refused.value.status == httpx2.codes.UNPROCESSABLE_CONTENT
     assert client.wait(ids.pop()).status == "succeeded"
-
-
-def test_jobs_that_differ_share_ticks_and_get_the_pictures_they_get_alone(
-    stack: RunningStack, client: Client
-):
-    asked = [
-        {"steps": 8, "sampler": "euler", "guidance_scale": 1.0, "seed": 1},
-        {"steps": 13, "sampler": "dpmpp_2m", "guidance_scale": 4.0, "seed": 2},
-        {"steps": 20, "sampler": "euler_a", "guidance_scale": 7.5, "seed": 3},
-        {"steps": 30, "sampler": "unipc", "guidance_scale": 4.0, "seed": 4},
-    ]
-    before = batch_rows(stack)
-    together = [client.submit("a red apple", **fields).id for fields in asked]
-    pictures = [pixels(client.image(client.wait(job_id).id)) for job_id in together]
-    rows, ticks = (now - then for now, then in zip(batch_rows(stack), before, strict=True))
-    assert ticks < sum(fields["steps"] for fields in asked)
-    assert rows / ticks > 2
-    for fields, picture in zip(asked, pictures, strict=True):
-        alone = client.wait(client.submit("a red apple", **fields).id)
-        difference = picture.astype(int) - pixels(client.image(alone.id))
-        assert np.abs(difference).max() <= 1
-
-
-def batch_rows(stack: RunningStack) -> tuple[float, float]:
-    """Sum of rows, and number of ticks, since the worker started."""
-    lines = httpx2.get(stack.description["metrics"]["worker"]).text.splitlines()
-    values = dict(line.rsplit(" ", 1) for line in lines if line.startswith("tessera_batch_rows_"))
-    return float(values["tessera_batch_rows_sum"]), float(values["tessera_batch_rows_count"])
