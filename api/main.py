@@ -53,6 +53,20 @@ from shared.store.job_store import JobStore
 from shared.store.keyring import Keyring
 from shared.store.server import check_servers
 
+ROUTERS = (
+    submit.router,
+    events.router,
+    preview.router,
+    images.router,
+    inputs.router,
+    jobs.router,
+    catalog.router,
+    webhook_routes.router,
+    problem_types.router,
+    health.router,
+    documentation.router,
+)
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The gateway as an ASGI application; it connects when its lifespan begins.
@@ -142,24 +156,12 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for routes in (
-        submit,
-        events,
-        preview,
-        images,
-        inputs,
-        jobs,
-        catalog,
-        webhook_routes,
-        problem_types,
-        health,
-        documentation,
-    ):
-        app.include_router(routes.router)
+    for router in ROUTERS:
+        app.include_router(router)
     if settings.gateway.auth is AuthMode.OPEN:
         app.add_middleware(OpenModeFence)
     cors.install(app, settings.gateway.cors_origins)
     app.add_middleware(ExchangeMiddleware, metrics=metrics)
-    problems.install(app)
+    problems.install(app, [route for router in ROUTERS for route in router.routes])
     openapi.install(app)
     return app

@@ -11,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from api.json_body import field_error
 from api.rate_limit_headers import rate_limit_headers
@@ -92,8 +93,8 @@ def respond(
     return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Answer every error of `app`, which has these routes, with a problem."""
 
     async def ours(_: Request, error: Exception) -> Response:
         assert isinstance(error, TesseraError)
@@ -108,7 +109,7 @@ def install(app: FastAPI) -> None:
         response = respond(error.status_code, code, detail)
         response.headers.update(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            response.headers["Allow"] = ", ".join(_methods(request))
+            response.headers["Allow"] = ", ".join(_methods(request.scope, routes))
         return response
 
     async def validation(_: Request, error: Exception) -> Response:
@@ -132,15 +133,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unexpected)
 
 
-def _methods(request: Request) -> list[str]:
+def _methods(scope: Scope, routes: Sequence[BaseRoute]) -> list[str]:
     """What the path answers to. Starlette tells the methods of one of its routes only."""
     found = {}
     for method in HTTPMethod:
-        for route in request.app.router.routes:
-            match, child = route.matches({**request.scope, "method": method})
-            if match is Match.FULL:
-                found[method] = len(child["path_params"])
-                break
+        matches = (route.matches({**scope, "method": method}) for route in routes)
+        names = [child["path_params"] for match, child in matches if match is Match.FULL]
+        if names:
+            found[method] = min(map(len, names))
     # `/v1/jobs/cancel` is no job's id: where a path itself is known, its own methods count.
     return [method for method, names in found.items() if names == min(found.values())]
 

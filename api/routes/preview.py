@@ -16,6 +16,7 @@ from shared.store.previews import PREVIEW_TYPE
 router = APIRouter(tags=["jobs"])
 
 
+@router.head("/v1/jobs/{job_id}/preview", include_in_schema=False)
 @router.get("/v1/jobs/{job_id}/preview", response_class=Response, responses=PREVIEW_RESPONSES)
 async def get_preview(
     request: Request,

@@ -13,7 +13,7 @@ from shared.errors import FieldError, InvalidRequest, QueueFull, StoreUnavailabl
 
 def application(error: Exception | None = None) -> FastAPI:
     app = FastAPI()
-    problems.install(app)
+    problems.install(app, app.router.routes)
     app.include_router(problem_types.router)
 
     @app.get("/fail")
