@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -15,8 +15,10 @@ from api.json_body import parse_json, read_json
 from api.routes.answers import is_job_id, json_response
 from api.services import Context
 from api.wire import DeliveryAnswer, ListAnswer, TryAnswer
-from shared.errors import NotFound
-from shared.store.deliveries import DeliveryRecord
+from shared.errors import InvalidRequest, NotFound
+from shared.store.deliveries import DeliveryRecord, DeliveryStatus
+
+Undelivered = Literal["failed", "disabled"]
 
 _DELIVERY_ID = re.compile(r"msg_[0-9a-f]{32}_[a-z]+")
 
@@ -28,10 +30,23 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
     "/deliveries", response_model=ListAnswer[DeliveryAnswer], responses=DELIVERIES_RESPONSES
 )
 def list_deliveries(
-    job_id: Annotated[str, Query(max_length=64)], caller: WebhookKeeper, context: Context
+    caller: WebhookKeeper,
+    context: Context,
+    job_id: Annotated[str | None, Query(max_length=64)] = None,
+    status: Annotated[Undelivered | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
-    """List a job's webhooks, the oldest first, with every try."""
-    found = context.deliveries.of_job(caller.tenant, job_id) if is_job_id(job_id) else []
+    """List webhooks with every try: a job's, the oldest first, or the last that did not arrive.
+
+    One of `job_id` and `status` says which; `limit` is for the latter.
+    """
+    if (job_id is None) == (status is None):
+        raise InvalidRequest("give either `job_id` or `status`")
+    if status is not None:
+        found = context.deliveries.undelivered(caller.tenant, DeliveryStatus(status), limit)
+    else:
+        assert job_id is not None
+        found = context.deliveries.of_job(caller.tenant, job_id) if is_job_id(job_id) else []
     return json_response(ListAnswer[DeliveryAnswer](data=tuple(map(_answer, found))))
 
 

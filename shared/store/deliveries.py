@@ -120,6 +120,12 @@ class DeliveryStore:
         found = [record for record in self._read(tenant, ids) if record]
         return sorted(found, key=lambda record: record.created_at)
 
+    def undelivered(self, tenant: str, status: DeliveryStatus, limit: int) -> list[DeliveryRecord]:
+        """The tenant's newest deliveries that failed or were `disabled`, the last one first."""
+        with store_errors():
+            ids: Any = self._client.zrevrange(keys.undelivered(tenant, status), 0, limit - 1)
+        return [record for record in self._read(tenant, ids) if record]
+
     def redeliver(self, tenant: str, delivery_id: str) -> DeliveryRecord | None:
         """Send it again now, from the start of the schedule; None where there is no such one."""
         if self._read(tenant, [delivery_id]) == [None]:

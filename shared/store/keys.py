@@ -106,6 +106,11 @@ def deliveries_due(target: str) -> str:
     return f"tessera:webhooks:due:{target}"
 
 
+def undelivered(tenant: str, status: str) -> str:
+    """Sorted set with a TTL: a tenant's deliveries that failed, or were for a disabled endpoint."""
+    return f"tessera:webhooks:{status}:{tenant}"
+
+
 def endpoint(endpoint_id: str) -> str:
     """Hash with a TTL: since when an endpoint fails, and whether it is disabled."""
     return f"tessera:endpoint:{endpoint_id}"

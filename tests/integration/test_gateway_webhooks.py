@@ -117,11 +117,18 @@ def test_a_keys_default_is_called_and_the_log_is_the_tenants(
         assert (shown["status"], shown["tries"][0]["status"]) == ("failed", 500)
         assert (shown["type"], shown["job_id"]) == ("job.succeeded", job["id"])
 
+        undelivered = {"status": "failed"}
+        assert client.get(path, params=undelivered, headers=mine).json()["data"] == [shown]
+        assert client.get(path, params=undelivered, headers=rival).json()["data"] == []
+        for wrong in ({}, query | undelivered, {"status": "pending"}):
+            assert client.get(path, params=wrong, headers=mine).status_code == 422
+
         again = f"{path}/{shown['id']}/redeliver"
         assert client.post(again, headers=rival).status_code == 404
         assert client.post(again).status_code == 401
         assert client.post(f"{path}/msg_none/redeliver", headers=mine).status_code == 404
         assert client.post(again, headers=mine).json()["status"] == "pending"
+        assert client.get(path, params=undelivered, headers=mine).json()["data"] == []
         assert deliveries.claim(10, 60)[0].body == lent.body
 
         enable = "/v1/webhooks/endpoints/enable"

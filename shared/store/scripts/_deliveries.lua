@@ -17,6 +17,11 @@ local function due_key(target)
   return 'tessera:webhooks:due:' .. target
 end
 
+-- A tenant's deliveries that ended without success, by the time of their end.
+local function undelivered_key(tenant, status)
+  return 'tessera:webhooks:' .. status .. ':' .. tenant
+end
+
 local function endpoint_key(endpoint)
   return 'tessera:endpoint:' .. endpoint
 end
@@ -97,4 +102,10 @@ local function end_delivery(delivery, status)
   redis.call('EXPIRE', delivery_key(delivery.id), DELIVERY_LOG_SECONDS)
   redis.call('ZREM', due_key(delivery.target), delivery.id)
   redis.call('ZREM', PENDING, delivery.id)
+  if status ~= 'delivered' then
+    local list, now = undelivered_key(delivery.tenant, status), now_us()
+    redis.call('ZREMRANGEBYSCORE', list, '-inf', whole(now - DELIVERY_LOG_SECONDS * 1000000))
+    redis.call('ZADD', list, whole(now), delivery.id)
+    redis.call('EXPIRE', list, DELIVERY_LOG_SECONDS)
+  end
 end

@@ -8,6 +8,7 @@ end
 local now = now_us()
 local record = delivery_key(delivery.id)
 redis.call('PERSIST', record)
+redis.call('ZREM', undelivered_key(delivery.tenant, delivery.status), delivery.id)
 redis.call('HSET', record, 'status', 'pending', 'round', 0, 'forced', 1)
 -- One in flight stays there: its end decides what follows.
 if not redis.call('ZSCORE', flights_of_target(delivery.target), delivery.id) then

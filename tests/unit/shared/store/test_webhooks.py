@@ -225,6 +225,8 @@ def test_gone_disables_the_endpoint_not_its_host(world: World, deliveries: Deliv
     assert claim(deliveries) == []
     statuses = [deliveries.of_job("ada", job)[0].status for job in (gone, same, other, later)]
     assert statuses == ["failed", "disabled", "pending", "disabled"]
+    undelivered = deliveries.undelivered("ada", DeliveryStatus.DISABLED, 10)
+    assert [record.job_id for record in undelivered] == [later, same]
 
     deliveries.enable("ada", "https://a.test/x")
     start(world, url="https://a.test/x")
