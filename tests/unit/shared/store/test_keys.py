@@ -5,6 +5,7 @@ import re
 from shared.request import Webhook
 from shared.settings import JobSettings
 from shared.store import keys
+from shared.store.api_key import Scope
 from shared.store.deliveries import DeliveryStore
 from shared.store.keyring import Keyring
 from shared.store.link_secret import link_secret
@@ -28,7 +29,7 @@ def test_every_key_has_a_ttl_or_is_on_the_list(world: World) -> None:
         world.create(webhook=route, priority="high")
         world.claim()
     DeliveryStore(world.redis, JobSettings()).claim(1, 60)
-    Keyring(world.redis.durable).create("ada", {"jobs"})
+    Keyring(world.redis.durable).create("ada", {Scope.JOBS_READ})
     world.store.reserve_input("ada", "in_0", width=8, height=8, size=70)
     world.store.confirm_input("ada", "in_0")
     world.store.use_inputs("ada", "job_0", ["in_0"])
