@@ -139,6 +139,6 @@ def _webhook(webhook: WebhookBody | None) -> Webhook | None:
 def _over_budget(request: GenerationRequest, entry: ModelEntry) -> FieldError:
     detail = (
         f"costs {request.cost:.0f}, the model allows {entry.limits.max_cost:.0f}"
-        " (rows x steps x megapixels x images)"
+        " (rows x calls of the model x megapixels x images)"
     )
     return FieldError("steps", "over_budget", detail)

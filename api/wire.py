@@ -116,7 +116,7 @@ class HolderAnswer(_Answer):
 
 
 class DryRunAnswer(_Answer):
-    """What a submission would be: `cost` is rows x steps x megapixels x images."""
+    """What a submission would be: `cost` is rows x model calls x megapixels x images."""
 
     request: GenerationRequest
     cost: float

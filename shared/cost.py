@@ -1,7 +1,7 @@
 """The cost model: how long work takes on the workers that there are. Pure: no clock, no server.
 
-Work is counted as in GenerationRequest.cost: rows x steps x megapixels x images. A worker's pace
-turns it into seconds.
+Work is counted as in GenerationRequest.cost: rows x calls of the model x megapixels x images. A
+worker's pace turns it into seconds.
 """
 
 from bisect import bisect_left
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shared.pace import HeldJob, ModelPace, SizePace, WorkerPace
 from shared.request import PRIORITIES, GenerationRequest, Priority
 
-PIXELS = 1e6  # a cost of 1 is so many, in one row and one step
+PIXELS = 1e6  # a cost of 1 is so many, in one row and one call of the model
 
 
 @dataclass(frozen=True)

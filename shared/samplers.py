@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 from shared.capabilities import CAPABILITIES_FILE, SamplerCapability
 
-# AUTOMATIC1111's names. Its "Simple" and "SGM Uniform" differ by a thousandth of the way.
+# AUTOMATIC1111's names. Its "Automatic" is the Karras schedule for some samplers, "Uniform" never;
+# its "Simple" and "SGM Uniform" differ by a thousandth of the way, "Normal" and "Uniform" likewise.
 SCHEDULE_LABELS = {
-    "default": "Automatic",
+    "default": "Uniform",
     "karras": "Karras",
     "exponential": "Exponential",
     "beta": "Beta",
@@ -16,6 +17,8 @@ SCHEDULE_LABELS = {
 _SCHEDULE_NAMES = {
     **{name: name for name in SCHEDULE_LABELS},
     **{label.casefold(): name for name, label in SCHEDULE_LABELS.items()},
+    "automatic": "default",
+    "normal": "default",
     "simple": "sgm_uniform",
 }
 

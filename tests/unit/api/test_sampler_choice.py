@@ -35,6 +35,8 @@ def errors(*arguments, **options):
         (("DPM++ 2M Karras",), ("dpmpp_2m", "karras")),
         (("DPM++ 2M",), ("dpmpp_2m", "karras")),
         (("DPM++ 2M Automatic",), ("dpmpp_2m", "default")),
+        (("DPM++ 2M Uniform",), ("dpmpp_2m", "default")),
+        (("Euler", "Normal"), ("euler", "default")),
         (("DPM++ 2M SDE Exponential",), ("dpmpp_2m_sde", "exponential")),
         (("dpm++ 2m sde",), ("dpmpp_2m_sde", "karras")),
         (("DPM++ 3M SDE Karras", "karras"), ("dpmpp_3m_sde", "karras")),

@@ -40,3 +40,7 @@ def test_pictures_are_named_and_options_have_automatic1111s_words():
         assert expected in line
     assert facts["image"] == {"id": "in_1", "width": 64, "height": 64}
     assert (facts["strength"], facts["hires"]["scale"]) == (0.6, 1.5)
+
+
+def test_the_models_own_schedule_is_not_left_to_the_reader():
+    assert "Schedule type: Uniform" in parameters(tiny_request(schedule="default"), 0)
