@@ -8,10 +8,10 @@ Header = tuple[bytes, bytes]
 _ALWAYS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),  # links carry tokens
-    (b"cross-origin-resource-policy", b"same-origin"),
 )
 _UNLESS_SAID: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
 )
 

@@ -22,6 +22,8 @@ from shared.logging import request_id
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20
 RETRY_SECONDS = 5.0
+# Whoever was refused in one moment comes back spread over so many seconds, or half of the wait.
+SPREAD_SECONDS = 4.0
 
 logger = logging.getLogger(__name__)
 
@@ -87,10 +89,14 @@ def respond(
     headers = {}
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         seconds = RETRY_SECONDS if retry_after is None else retry_after
-        headers["Retry-After"] = str(math.ceil(seconds * random.uniform(1, 1.5)))
+        headers["Retry-After"] = str(_spread(seconds))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tessera"'
     return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
+
+
+def _spread(seconds: float) -> int:
+    return math.ceil(seconds + random.uniform(0, max(seconds / 2, SPREAD_SECONDS)))
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:

@@ -34,4 +34,6 @@ async def get_preview(
     data = await run_in_threadpool(context.store.preview, job_id)
     if data is None:
         raise NotFound("the job has no preview, or not yet")
-    return Response(data, headers={"Cache-Control": "no-store"}, media_type=PREVIEW_TYPE)
+    # Who has the link may show it in a page of another origin.
+    headers = {"Cross-Origin-Resource-Policy": "cross-origin"}
+    return Response(data, headers=headers, media_type=PREVIEW_TYPE)
