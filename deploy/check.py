@@ -11,6 +11,7 @@ TOOLS = Path(sys.executable).parent
 CHECKS = (
     ("hadolint", "Dockerfile"),
     ("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"),
+    ("python", "-m", "deploy.dependencies"),
     ("python", "-m", "deploy.metrics_page", "--check"),
     ("python", "-m", "deploy.grafana.build", "--check"),
     ("python", "-m", "deploy.prometheus.build", "--check"),

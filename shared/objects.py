@@ -134,6 +134,7 @@ def _client(settings: StorageSettings, endpoint: str | None) -> "S3Client":
         "s3",
         endpoint_url=endpoint,
         region_name=settings.s3_region,
+        verify=str(settings.s3_ca_file) if settings.s3_ca_file else None,
         aws_access_key_id=settings.s3_access_key_id,
         aws_secret_access_key=secret.get_secret_value() if secret else None,
         config=Config(

@@ -17,7 +17,10 @@ class TesseraSettings(BaseSettings):
 
 
 class RedisSettings(TesseraSettings):
-    """Where the truth lives, and where what may be lost lives (default: the same server)."""
+    """Where the truth lives, and where what may be lost lives (default: the same server).
+
+    `rediss://` is TLS; `?ssl_ca_certs=FILE` in the URL names a private authority.
+    """
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     scratch_url: str | None = None
@@ -26,6 +29,9 @@ class RedisSettings(TesseraSettings):
 
 class StorageSettings(TesseraSettings):
     """The S3 bucket. Without keys boto3's own credential chain is used.
+
+    `s3_ca_file`: certificates, in PEM, that an `https` endpoint is checked against; without one
+    the public authorities are.
 
     `s3_public_url` is the endpoint that clients reach; without one the gateway streams pictures.
     """
@@ -36,6 +42,7 @@ class StorageSettings(TesseraSettings):
     s3_region: str = "us-east-1"
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None
+    s3_ca_file: Path | None = None
     s3_link_seconds: int = Field(default=900, ge=1, le=604_800)
 
 

@@ -42,7 +42,7 @@ def test_ours():
 )
 def test_when_to_come_back(error: TesseraError, least: int):
     seconds = int(answer(error).headers["Retry-After"])
-    assert least <= seconds <= least * 1.5 + 1
+    assert least <= seconds <= max(least * 1.5, least + 4) + 1
 
 
 def test_the_unexpected_says_nothing_but_its_id(caplog):

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import pickle
 import shutil
 
 import pytest
@@ -67,6 +69,31 @@ def test_a_pickle(copy, name):
     (copy / name).write_bytes(b"")
 
     assert name in reason(copy)
+
+
+class Planted:
+    """Makes a folder as soon as somebody unpickles it."""
+
+    def __init__(self, canary):
+        self.canary = canary
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.canary),)
+
+
+@pytest.mark.parametrize("suffix", ["bin", "safetensors"])
+def test_a_planted_pickle_does_not_run(copy, tmp_path, suffix):
+    canary = tmp_path / "canary"
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.unlink()
+    weights.with_suffix(f".{suffix}").write_bytes(pickle.dumps(Planted(canary)))
+
+    with pytest.raises(ConfigurationError):
+        load_model(entry_of(copy), DeviceSettings(device="cpu"))
+
+    assert not canary.exists()
+    pickle.loads(pickle.dumps(Planted(canary)))
+    assert canary.exists()
 
 
 def test_another_pipeline(copy):
