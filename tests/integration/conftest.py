@@ -17,7 +17,7 @@ from api.main import create_app
 from api.settings import AuthMode, GatewaySettings, Settings
 from shared.connections import RedisPair
 from shared.ids import attempt_prefix, new_attempt_id
-from shared.job import JobError, StoredImage, Timing
+from shared.job import JobError, StoredImage, StoredTrajectory, Timing
 from shared.objects import ObjectStore
 from shared.outbound.settings import OutboundSettings
 from shared.settings import (
@@ -143,7 +143,9 @@ class StandIn:
         assert claim is not None
         return claim
 
-    def add_image(self, claim: Claim, index: int = 0) -> StoredImage:
+    def add_image(
+        self, claim: Claim, index: int = 0, trajectory: StoredTrajectory | None = None
+    ) -> StoredImage:
         """Upload and tell one picture."""
         job = claim.job
         key = f"{attempt_prefix(job.tenant, job.id, claim.attempt_id)}{index}.png"
@@ -157,6 +159,7 @@ class StandIn:
             format="png",
             bytes=len(PNG),
             sha256=hashlib.sha256(PNG).hexdigest(),
+            trajectory=trajectory,
         )
         assert self.store.add_image(job.id, claim.attempt_id, image) is Outcome.OK
         return image
