@@ -8,11 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cancel, engine, eta, fairness, gateway, line, unlike, update, webhooks
+from bench import cancel, engine, eta, events, fairness, gateway, line, unlike, update, webhooks
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
     "gateway": gateway.run,
+    "events": events.run,
     "line": line.run,
     "cancel": cancel.run,
     "engine": engine.run,

@@ -21,6 +21,17 @@ class JobProgress(_Answer):
     images_done: int = 0
 
 
+class JobTrajectory(_Answer):
+    """The animated picture of a denoising. `url` is good for a while only."""
+
+    url: str
+    width: int
+    height: int
+    format: str
+    bytes: int
+    sha256: str
+
+
 class JobImage(_Answer):
     """One finished picture; sides in pixels. `url` is good for a while only."""
 
@@ -32,6 +43,7 @@ class JobImage(_Answer):
     format: str
     bytes: int
     sha256: str
+    trajectory: JobTrajectory | None = None
 
 
 class JobWarning(_Answer):
@@ -77,7 +89,7 @@ class JobPage(_Answer):
 
 
 class Event(_Answer):
-    """One event of a job: `status`, `progress`, `image`, `warning`. `id` resumes after it."""
+    """One event: `status`, `progress`, `preview`, `image`, `warning`. `id` resumes after it."""
 
     id: str
     type: str

@@ -98,6 +98,15 @@ class Client:
         path = f"/v1/jobs/{job_id}/images/{index}"
         return self._call("GET", path, follow_redirects=True).content
 
+    def preview(self, job_id: str) -> bytes:
+        """The newest preview of a running job that asked for some, as a JPEG."""
+        return self._call("GET", f"/v1/jobs/{job_id}/preview").content
+
+    def trajectory(self, job_id: str, index: int = 0) -> bytes:
+        """The animated WebP of a picture's denoising, if the job asked for it."""
+        path = f"/v1/jobs/{job_id}/images/{index}/trajectory"
+        return self._call("GET", path, follow_redirects=True).content
+
     def wait(self, job_id: str, *, seconds: float = 600) -> Job:
         """The job once it has ended.
 
