@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from api.colour import to_srgb
 from shared.errors import (
     PictureAnimated,
     PictureDamaged,
@@ -37,7 +38,7 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class CheckedPicture:
-    """An upright RGB picture without metadata, as a PNG."""
+    """An upright sRGB picture without metadata, as a PNG."""
 
     png: bytes
     width: int
@@ -57,8 +58,10 @@ def check_picture(data: bytes) -> CheckedPicture:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_header(image)
-            upright = ImageOps.exif_transpose(image)
-            return _encode(_plain(upright))
+            profile = image.info.get("icc_profile")
+            plain = _plain(ImageOps.exif_transpose(image))
+            to_srgb(plain, profile)
+            return _encode(plain)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels() from error
     except UnidentifiedImageError as error:

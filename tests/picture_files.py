@@ -32,6 +32,31 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
+def colour_profile(*primaries: tuple[float, float, float]) -> bytes:
+    """An ICC profile of a screen with these three primaries (XYZ under D50) and gamma 2.2."""
+    gamma = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256)) + b"\0\0"
+    columns = [
+        b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(one * 65_536) for one in primary))
+        for primary in primaries
+    ]
+    names = (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC")
+    table, body = struct.pack(">I", len(names)), b""
+    for name, element in zip(names, [*columns, gamma, gamma, gamma], strict=True):
+        start = 128 + 4 + 12 * len(names) + len(body)
+        table += name + struct.pack(">II", start, len(element))
+        body += element
+    header = struct.pack(">I4xI", 128 + len(table) + len(body), 0x02400000)
+    header += b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28)
+    header += struct.pack(">3i", 63_190, 65_536, 54_061)  # D50
+    return header.ljust(128, b"\0") + table + body
+
+
+# What telephones photograph in.
+DISPLAY_P3 = colour_profile(
+    (0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407)
+)
+
+
 def png_of_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and holds next to nothing."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

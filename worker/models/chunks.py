@@ -7,6 +7,10 @@ from typing import Any
 
 from worker.models.prompt import Prompt, Segment
 
+# 2,400 tokens. A prompt of 4,000 characters may break into 570 chunks, each a pass of the encoder
+# while others' prompts wait.
+MOST_CHUNKS = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -25,11 +29,19 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """A whole prompt: at least one chunk; `parts` is how many its own breaks would need."""
+    """A whole prompt.
+
+    Attributes:
+        chunks: at least one.
+        tokens: in these chunks.
+        parts: how many chunks the prompt's own breaks would need.
+        left_out: how many chunks were beyond the most that are encoded.
+    """
 
     chunks: tuple[Chunk, ...]
     tokens: int
     parts: int
+    left_out: int
 
 
 # Tokens of one word's weight that must stay in one chunk.
@@ -64,8 +76,9 @@ class Chunker:
             filled = self._fill(part)
             pieces += filled
             parts += bool(filled)
-        chunks = tuple(self._chunk(piece) for piece in pieces or [[]])
-        return Chunks(chunks, sum(chunk.end - 1 for chunk in chunks), max(parts, 1))
+        chunks = tuple(self._chunk(piece) for piece in pieces[:MOST_CHUNKS] or [[]])
+        tokens = sum(chunk.end - 1 for chunk in chunks)
+        return Chunks(chunks, tokens, max(parts, 1), max(len(pieces) - MOST_CHUNKS, 0))
 
     def _fill(self, part: Sequence[Segment]) -> list[list[Unit]]:
         pieces: list[list[Unit]] = []

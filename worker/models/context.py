@@ -1,7 +1,7 @@
 """What the UNet attends to: one prompt's encoding, and many of unlike lengths as one batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ class Context:
         padding: chunks of zeros at the end of `states`, to be masked.
         tokens: the prompt's length.
         parts: how many chunks the prompt's own breaks would have needed.
+        left_out: how many more chunks the prompt has, which do not count.
         pooled: [P], the whole prompt as one vector, for models that take it (SDXL).
     """
 
@@ -25,6 +26,7 @@ class Context:
     padding: int
     tokens: int
     parts: int = 1
+    left_out: int = 0
     pooled: Tensor | None = None
 
     @property
@@ -35,17 +37,17 @@ class Context:
     def zeros(self) -> "Context":
         """The same with all values zero."""
         pooled = torch.zeros_like(self.pooled) if self.pooled is not None else None
-        zeros = torch.zeros_like(self.states)
-        return Context(zeros, self.chunks, self.padding, self.tokens, self.parts, pooled)
+        return replace(self, states=torch.zeros_like(self.states), pooled=pooled)
 
 
 def padded_context(
-    chunks: Sequence[Tensor], tokens: int, parts: int, pooled: Tensor | None
+    chunks: Sequence[Tensor], tokens: int, parts: int, left_out: int, pooled: Tensor | None
 ) -> Context:
     """One context of the chunks' states, [chunk length, D] each."""
     padding = _next_power_of_two(len(chunks)) - len(chunks)
     zeros = chunks[0].new_zeros(padding * chunks[0].shape[0], chunks[0].shape[1])
-    return Context(torch.cat([*chunks, zeros]), len(chunks), padding, tokens, parts, pooled)
+    states = torch.cat([*chunks, zeros])
+    return Context(states, len(chunks), padding, tokens, parts, left_out, pooled)
 
 
 def stack_contexts(contexts: Sequence[Context]) -> tuple[Tensor, Tensor | None]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 ROUND_FACTOR = 1.1
 SQUARE_FACTOR = 1 / 1.1
+# Thirty times a CLIP state is far from where half precision ends, and far from any use.
+LARGEST_WEIGHT = 30.0
 
 MARK = re.compile(
     r"""
@@ -34,10 +36,12 @@ class Prompt:
     Attributes:
         parts: what stands between the words BREAK; at least one part, perhaps without segments.
         unbalanced: brackets that open or close nothing, and so are text.
+        limited: brackets whose weight would have been larger than any that counts.
     """
 
     parts: tuple[tuple[Segment, ...], ...]
     unbalanced: int
+    limited: int = 0
 
 
 def parse_prompt(text: str) -> Prompt:
@@ -61,6 +65,7 @@ class _Reader:
         self._weights: list[float] = []
         self._open: dict[str, list[int]] = {"(": [], "[": []}
         self._stray = 0
+        self._limited = 0
 
     def take(self, mark: str, factor: str | None) -> None:
         if mark in ("(", "["):
@@ -82,7 +87,7 @@ class _Reader:
         unbalanced = self._stray + sum(map(len, self._open.values()))
         ends = [*self._parts[1:], len(self._texts)]
         parts = (self._segments(*span) for span in zip(self._parts, ends, strict=True))
-        return Prompt(tuple(parts), unbalanced)
+        return Prompt(tuple(parts), unbalanced, self._limited)
 
     def _add(self, text: str) -> None:
         self._texts.append(text)
@@ -98,8 +103,10 @@ class _Reader:
     def _close(self, bracket: str, factor: float) -> None:
         begin = self._open[bracket].pop()
         self._texts[begin] = ""  # it was no text
-        for i in range(begin, len(self._weights)):
-            self._weights[i] *= factor
+        # The factor alone may be infinite, which times 0 is no number.
+        wanted = [weight * _limited(factor) for weight in self._weights[begin:]]
+        self._weights[begin:] = map(_limited, wanted)
+        self._limited += max(abs(factor), *map(abs, wanted)) > LARGEST_WEIGHT
 
     def _segments(self, begin: int, end: int) -> tuple[Segment, ...]:
         """Neighbours of the same weight become one, so that no word is torn by an escape."""
@@ -110,3 +117,7 @@ class _Reader:
             elif text:
                 segments.append(Segment(text, weight))
         return tuple(segments)
+
+
+def _limited(weight: float) -> float:
+    return min(max(weight, -LARGEST_WEIGHT), LARGEST_WEIGHT)

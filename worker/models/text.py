@@ -16,7 +16,7 @@ from worker.models.parts import ModelParts
 from worker.models.prompt import Prompt
 
 # 118 kB a chunk for SD 1.5 in fp16, 315 kB for SDXL; the empty negative prompt is nearly every
-# job's. Counted in bytes because one prompt may have fifty chunks.
+# job's. Counted in bytes because one prompt may have 32 chunks.
 CACHE_BYTES = 64 * 2**20
 
 
@@ -81,7 +81,8 @@ class TextEncoder:
             states.append(torch.cat([of_tower for of_tower, _ in encoded], dim=1))
             if pooled is None:
                 pooled = encoded[-1][1]  # the last tower's, of the first chunk
-        return padded_context(states, cuts[0].tokens, cuts[0].parts, pooled)
+        first = cuts[0]
+        return padded_context(states, first.tokens, first.parts, first.left_out, pooled)
 
 
 def load_text(parts: ModelParts, family: Family, device: Device) -> TextEncoder:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shared.request import GenerationRequest
 from worker.engine.sample import LoraSet
 from worker.models.context import Context
-from worker.models.prompt import parse_prompt
+from worker.models.prompt import LARGEST_WEIGHT, parse_prompt
 from worker.models.text import TextEncoder
 
 # A warning for the client: its code and its detail.
@@ -55,7 +55,16 @@ def _encode(
     if prompt.unbalanced:
         detail = f"the {name} has {prompt.unbalanced} brackets without a partner; they are text"
         notes.append(("unbalanced_parentheses", detail))
-    if context.chunks > context.parts:
+    if prompt.limited:
+        detail = f"the {name} has {prompt.limited} weights beyond {LARGEST_WEIGHT:g}; they are that"
+        notes.append(("weight_limited", detail))
+    if context.left_out:
+        detail = (
+            f"the {name} fills {context.chunks + context.left_out} chunks;"
+            f" only the first {context.chunks} count"
+        )
+        notes.append(("prompt_cut", detail))
+    elif context.chunks > context.parts:
         detail = (
             f"the {name} has {context.tokens} tokens; it was encoded in {context.chunks} chunks"
             f" of {text.chunk_tokens}"

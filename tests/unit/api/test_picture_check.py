@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from api.picture_check import MAX_PIXELS, CheckedPicture, check_picture
 from shared.errors import UnusablePicture
-from tests.picture_files import encoded, gradient, hostile, picture
+from tests.picture_files import DISPLAY_P3, encoded, gradient, hostile, picture
 
 ROOT = Path(__file__).parents[3]
 MEMORY_MIB = 60  # over what Python and Pillow themselves take
@@ -58,6 +58,29 @@ def test_what_is_transparent_shows_white():
     palette = Image.new("P", (2, 2), 0)
     sent = encoded(palette, transparency=0)
     assert opened(check_picture(sent)).getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_a_picture_in_display_p3_becomes_srgb(form: str):
+    image = Image.new("RGB", (8, 8), (200, 100, 100))
+    red, green, blue = opened(check_picture(encoded(image, form, icc_profile=DISPLAY_P3))).getpixel(
+        (0, 0)
+    )
+    assert (red, green, blue) == pytest.approx((214, 94, 97), abs=4)
+
+
+def test_srgb_stays_as_it_is():
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    sent = gradient()
+    assert opened(check_picture(encoded(sent, icc_profile=profile))).tobytes() == sent.tobytes()
+
+
+@pytest.mark.parametrize(
+    "profile", [b"a profile", DISPLAY_P3[:200], DISPLAY_P3.replace(b"RGB ", b"CMYK")]
+)
+def test_a_profile_that_cannot_be_followed_changes_nothing(profile: bytes):
+    sent = gradient()
+    assert opened(check_picture(encoded(sent, icc_profile=profile))).tobytes() == sent.tobytes()
 
 
 def test_a_photograph_with_a_second_frame_is_its_first():

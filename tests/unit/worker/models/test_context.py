@@ -10,7 +10,7 @@ LENGTH, WIDTH = 77, 3
 
 def context(chunks):
     states = [torch.randn(LENGTH, WIDTH) for _ in range(chunks)]
-    return padded_context(states, tokens=75 * chunks, parts=1, pooled=torch.randn(5))
+    return padded_context(states, tokens=75 * chunks, parts=1, left_out=0, pooled=torch.randn(5))
 
 
 @pytest.mark.parametrize(("chunks", "padding"), [(1, 0), (2, 0), (3, 1), (4, 0), (5, 3)])

@@ -49,6 +49,24 @@ def test_weights(text, segments):
 
 
 @pytest.mark.parametrize(
+    ("text", "weight"),
+    [
+        ("(a:31)", 30.0),
+        ("(a:-1000)", -30.0),
+        ("((a:20):20)", 30.0),
+        ("(" * 99 + "a" + ")" * 99, 30.0),
+        (f"(a:{'9' * 400})", 30.0),
+        (f"((a:0):{'9' * 400})", 0.0),
+    ],
+)
+def test_a_weight_has_a_limit(text, weight):
+    prompt = parse_prompt(text)
+
+    assert prompt.limited >= 1
+    assert [one.weight for one in prompt.parts[0]] == [weight]
+
+
+@pytest.mark.parametrize(
     ("text", "count"),
     [(":(", 1), (":)", 1), ("a ] b [", 2), ("red:1.3)", 1), ("((a)", 1), ("(" * 300, 300)],
 )

@@ -18,6 +18,21 @@ def test_a_bracket_without_its_partner_is_told(model):
     ]
 
 
+def test_weights_beyond_use_are_limited(model):
+    assert notes(model, prompt="((red:30):2) (apple:-31) (leaf:30)") == [
+        ("weight_limited", "the prompt has 2 weights beyond 30; they are that")
+    ]
+
+
+def test_a_prompt_of_hundreds_of_chunks_is_cut(model):
+    wording = encode_wording(model.text, tiny_request(prompt="a BREAK " * 500))
+
+    assert wording.chunks[0] == 32
+    assert wording.notes == (
+        ("prompt_cut", "the prompt fills 500 chunks; only the first 32 count"),
+    )
+
+
 def test_more_layers_than_there_are_cannot_be_skipped(model):
     ((code, detail),) = notes(model, clip_skip=12)
 
