@@ -14,16 +14,8 @@ from api.problems import problem_response
 from api.settings import is_loopback
 from shared.errors import Forbidden
 
-FORWARDING = frozenset(
-    {
-        "forwarded",
-        "via",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "x-real-ip",
-    }
-)
+FORWARDING = frozenset({"forwarded", "true-client-ip", "via", "x-client-ip", "x-real-ip"})
+FORWARDING_PREFIX = "x-forwarded"
 
 
 class OpenModeFence:
@@ -48,7 +40,7 @@ def refusal(headers: Headers) -> str | None:
     origin = headers.get("origin")
     if origin is not None and origin != f"http://{host}":
         return "without API keys the gateway takes no requests from other web pages"
-    if not FORWARDING.isdisjoint(headers.keys()):
+    if any(name in FORWARDING or name.startswith(FORWARDING_PREFIX) for name in headers):
         return "without API keys the gateway takes no forwarded requests"
     return None
 

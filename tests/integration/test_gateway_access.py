@@ -78,6 +78,7 @@ FOREIGN = {
     "page of a file": {"Origin": "null"},
     "page of another local port": {"Origin": "http://127.0.0.1:1"},
     "proxy": {"X-Forwarded-For": "203.0.113.9"},
+    "proxy that tells its port": {"X-Forwarded-Port": "443"},
     "standard proxy": {"Forwarded": "for=203.0.113.9"},
     "another proxy": {"Via": "1.1 proxy"},
 }
