@@ -93,10 +93,8 @@ def _slot_seconds(job: Newcomer, paces: Sequence[WorkerPace]) -> float:
     free = sum(max(pace.slots - kept * pace.high_slots - len(pace.held), 0) for pace in paces)
     endings = max(job.jobs_ahead + 1 - free, 0.0)
     held = [one for pace in paces for one in pace.held]
-    if not held or not endings:
-        return 0.0
     of_held = min(endings, len(held))
-    work = of_held * sum(one.cost_left for one in held) / len(held)
+    work = of_held * sum(one.cost_left for one in held) / len(held) if held else 0.0
     if endings > of_held:
         work += (endings - of_held) * job.cost_ahead / job.jobs_ahead
     return work / sum(cost_per_second(pace) for pace in paces)

@@ -108,6 +108,13 @@ def test_whoever_finds_no_slot_waits_for_those_that_end():
     assert beyond == pytest.approx(finish(newcomer(), full) + (2 * 8.0 + 2 * 20.0) / SPEED)
 
 
+def test_jobs_that_a_worker_does_not_hold_yet_are_waited_for():
+    alone = finish(newcomer(), IDLE)
+    assert finish(newcomer(jobs_ahead=2, cost_ahead=40.0), IDLE) == alone
+    # Three ordinary slots, five jobs that want them before.
+    assert finish(newcomer(jobs_ahead=5, cost_ahead=100.0), IDLE) == alone + 3 * 20.0 / SPEED
+
+
 def test_several_workers_share_what_waits():
     full = holding(*[held(cost_left=8.0)] * 3)
     job = newcomer(jobs_ahead=5, cost_ahead=100.0)
