@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -88,10 +88,12 @@ class Processes:
     objects: ObjectStore
 
     @contextmanager
-    def worker(self, name: str = "worker", **environment: object) -> Iterator[Child]:
+    def worker(
+        self, name: str = "worker", module: str = "worker", **environment: object
+    ) -> Iterator[Child]:
         """A ready worker; stopped on leaving, unless the test has ended it."""
         before = {worker.id for worker in self.store.live_workers()}
-        child = self._start(name, "worker", environment)
+        child = self.start(name, module, environment)
         try:
             child.wait_until(lambda: bool(self.ready_workers() - before), READY_SECONDS)
             yield child
@@ -99,16 +101,28 @@ class Processes:
             child.stop(STOP_SECONDS)
 
     @contextmanager
+    def slowed_worker(
+        self, name: str = "slowed", *, step_seconds: float = 0.1, **environment: object
+    ) -> Iterator[Child]:
+        """A ready worker whose ticks take at least so long; see tests/slowed_worker.py."""
+        environment["slowed_step_seconds"] = step_seconds
+        with self.worker(name, "tests.slowed_worker", **environment) as child:
+            yield child
+
+    @contextmanager
     def keeper(self, name: str = "keeper", **environment: object) -> Iterator[Child]:
         """A keeper; stopped on leaving."""
-        child = self._start(name, "keeper", environment)
+        child = self.start(name, "keeper", environment)
         try:
             yield child
         finally:
             child.stop(STOP_SECONDS)
 
-    def _start(self, name: str, module: str, environment: dict[str, object]) -> Child:
-        own = {f"TESSERA_{key.upper()}": str(value) for key, value in environment.items()}
+    def start(
+        self, name: str, module: str, environment: Mapping[str, object] | None = None
+    ) -> Child:
+        """A process that nobody waits for; whoever starts it stops it."""
+        own = {f"TESSERA_{key.upper()}": str(value) for key, value in (environment or {}).items()}
         return start_child(
             name,
             [sys.executable, "-m", module],

@@ -131,6 +131,18 @@ class Attempts:
             attempt.end(ending)
             self._cancel_samples(attempt.job.id)
 
+    def latent_area_waiting(self) -> int:
+        """Of the largest sample that is not finished; 0 where there is none."""
+        return max(
+            (
+                sample.latent_area
+                for attempt in self.all()
+                for sample in attempt.samples
+                if not sample.finished.done()
+            ),
+            default=0,
+        )
+
     def wait_for_change(self, seconds: float) -> None:
         """Return when a slot was given back, or after `seconds`."""
         with self._changed:
@@ -149,6 +161,12 @@ class Attempts:
                 ),
                 seconds,
             )
+
+    def wait_until_gone(self, attempts: Sequence[Attempt], seconds: float) -> bool:
+        """Return True once these have given their slots back, or False after `seconds`."""
+        ids = {attempt.attempt_id for attempt in attempts}
+        with self._changed:
+            return self._changed.wait_for(lambda: ids.isdisjoint(self._attempts), seconds)
 
     def wait_until_empty(self, seconds: float) -> bool:
         """Return True once no attempt is in flight, or False after `seconds`."""

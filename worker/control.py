@@ -11,7 +11,7 @@ from worker.attempts import Attempts, Ending
 
 log = logging.getLogger(__name__)
 
-LISTEN_SECONDS = 1.0
+LISTEN_SECONDS = 0.25  # how long a stop may have to wait
 OUTAGE_SECONDS = 0.5
 
 

@@ -1,5 +1,6 @@
 """Lets a later attempt's samples go on from the checkpoints that earlier ones have left."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -12,6 +13,8 @@ from worker.metrics import WorkerMetrics
 from worker.models.pictures import Pictures
 from worker.models.resident import ResidentModel
 from worker.models.wording import Note
+
+log = logging.getLogger(__name__)
 
 
 def find_checkpoints(store: JobStore, attempt: Attempt) -> dict[int, Checkpoint | None]:
@@ -52,13 +55,16 @@ def count_resumed(store: JobStore, attempt: Attempt, metrics: WorkerMetrics) -> 
     if attempt.job.attempts == 1:
         return
     going_on = [sample for sample in attempt.samples if sample.kept_tick]
+    saved = sum(sample.earlier_ticks + sample.kept_tick for sample in going_on)
     metrics.samples_resumed.inc(len(going_on))
-    metrics.steps_saved.inc(sum(sample.earlier_ticks + sample.kept_tick for sample in going_on))
+    metrics.steps_saved.inc(saved)
     with suppress(StoreUnavailable):
         before = store.get(attempt.job.id)
         if before is not None:
-            lost = before.progress.step - attempt.progress().step
-            metrics.steps_repeated.inc(max(lost, 0) * before.request.num_images)
+            steps = before.progress.step - attempt.progress().step
+            repeated = max(steps, 0) * before.request.num_images
+            metrics.steps_repeated.inc(repeated)
+            log.info("a later attempt begins", extra={"saved": saved, "repeated": repeated})
 
 
 def _ignored(index: int) -> Note:

@@ -21,10 +21,11 @@ from shared.storage_metrics import StorageMetrics
 from shared.store.job_store import JobStore
 from shared.store.server import check_servers
 from shared.store.workers import WorkerState
-from worker.attempts import Attempts, Ending
+from worker.attempts import Attempts
 from worker.checkpoint import Checkpointer
 from worker.compressors import Compressors
 from worker.control import Control
+from worker.drain import Drain
 from worker.engine.batcher import Batcher
 from worker.engine.engine import Engine, TickReport
 from worker.engine.stepper import Stepper
@@ -42,7 +43,10 @@ from worker.recorded_stepper import RecordedStepper
 from worker.residency import Residency
 from worker.settings import Settings
 from worker.shelf import Shelf
+from worker.spot_notice import SpotNotice
 from worker.tasks import work
+from worker.tick_times import TickTimes
+from worker.watchdog import Watchdog, end_at_once
 from worker.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -52,7 +56,6 @@ DEVICE_LOST = 71
 
 # A busy job thread keeps the engine waiting this long; the interpreter's default is 5 ms.
 SWITCH_SECONDS = 0.0005
-RELEASE_SECONDS = 5.0
 LEDGER_SECONDS = 2.0
 ORPHAN_SECONDS = 3.0
 
@@ -77,7 +80,9 @@ class Runtime:
     control: Control
     queue_worker: QueueWorker
     healthy: Callable[[], bool]
-    grace_seconds: float
+    drain: Drain
+    watchdog: Watchdog
+    notice: SpotNotice
 
     def run(self) -> int:
         """Work until SIGTERM or until the device is lost; the process' exit status."""
@@ -92,6 +97,8 @@ class Runtime:
         self.previews.start()
         self.queue_worker.ledger.start()
         self._enter(WorkerState.READY)
+        self.watchdog.start()
+        self.notice.start()
         self.residency.start()
         self.queue_worker.run()
         self.residency.request_stop()
@@ -103,7 +110,7 @@ class Runtime:
     def abandon(self) -> None:
         """End soon, because nobody watches over this process any more: release every job."""
         self.queue_worker.request_stop()
-        self._release_all()
+        self.drain.hand_over(self.attempts.all())
         time.sleep(ORPHAN_SECONDS)
         os._exit(1)
 
@@ -117,16 +124,17 @@ class Runtime:
 
     def _drain(self) -> None:
         self._enter(WorkerState.DRAINING)
-        if not self.attempts.wait_until_empty(self.grace_seconds):
-            with suppress(StoreUnavailable):
-                self.checkpointer.keep_all()
-            self._release_all()
-            self.attempts.wait_until_empty(RELEASE_SECONDS)
+        self.drain.run()
+        self.notice.stop()
+        self.watchdog.stop()
         self.control.stop()
         self.checkpointer.stop()
         self.pulse.stop()
         with suppress(StoreUnavailable):
             self.store.forget_worker(self.identity.worker_id)
+        if self.attempts.all():
+            log.warning("worker has drained, but for threads that are not worth waiting for")
+            return
         self.queue_worker.ledger.close(LEDGER_SECONDS)
         self.engine.stop()
         self.previews.stop()
@@ -136,10 +144,6 @@ class Runtime:
             self.safety.close()
         self.metrics_server.close()
         log.info("worker has drained")
-
-    def _release_all(self) -> None:
-        for attempt in self.attempts.all():
-            self.attempts.end(attempt.attempt_id, Ending.RELEASED)
 
 
 def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheritance) -> Runtime:
@@ -184,9 +188,12 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     previews = Previews(store, compressors)
     batcher = Batcher(lambda model: steppers[model].max_rows)
 
+    ticks = TickTimes()
+
     def observe(report: TickReport) -> None:
         metrics.observe_tick(report)
         pacer.tick(report)
+        ticks.add(report)
 
     engine = Engine(batcher, steppers, observe)
 
@@ -220,6 +227,17 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         # They would show what the checker blackens.
         previews=None if safety else previews,
     )
+    queue_worker = QueueWorker(
+        worker_id,
+        shelf.claimable,
+        tuple(shelf.entries),
+        settings.worker.high_slots,
+        connect_rq(settings.redis, name=worker_id),
+        store,
+        attempts,
+        work=lambda attempt: work(shop, attempt),
+        healthy=healthy,
+    )
     return Runtime(
         identity=identity,
         metrics=metrics,
@@ -243,17 +261,15 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         pulse=Pulse(store, attempts, metrics, settings.jobs.lease_seconds, identity.record),
         checkpointer=checkpointer,
         control=Control(redis_pair.durable, worker_id, attempts),
-        queue_worker=QueueWorker(
-            worker_id,
-            shelf.claimable,
-            tuple(shelf.entries),
-            settings.worker.high_slots,
-            connect_rq(settings.redis, name=worker_id),
-            store,
-            attempts,
-            work=lambda attempt: work(shop, attempt),
-            healthy=healthy,
-        ),
+        queue_worker=queue_worker,
         healthy=healthy,
-        grace_seconds=settings.worker.grace_seconds,
+        drain=Drain(store, attempts, checkpointer, ticks, settings.worker.grace_seconds),
+        watchdog=Watchdog(
+            attempts,
+            ticks,
+            lambda: bool(shelf.loading),
+            settings.worker.stall_seconds,
+            end_at_once,
+        ),
+        notice=SpotNotice(settings.worker.spot_notice_file, queue_worker.request_stop),
     )

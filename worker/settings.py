@@ -30,6 +30,10 @@ class WorkerSettings(TesseraSettings):
     # Slots that only jobs of high priority may have, so that they find one free.
     high_slots: int = Field(default=2, ge=0)
     grace_seconds: float = Field(default=25.0, ge=0)
+    # How long no tick may end while samples wait, if ten slow ones do not take longer.
+    stall_seconds: float = Field(default=30.0, gt=0)
+    # The worker drains once there is such a file: whoever hears that the machine goes makes it.
+    spot_notice_file: Path | None = None
     # How much denoising a worker's death may cost; 0: nothing is kept.
     checkpoint_seconds: float = Field(default=2.0, ge=0)
     # How long a finished picture waits for S3 before its job counts a failed attempt.

@@ -13,6 +13,7 @@ from shared.job import JobStatus, JobWarning
 from shared.logging import job_id as logged_job_id
 from shared.store.values import Outcome
 from worker.attempts import Attempt, AttemptEnded
+from worker.decoding import decode
 from worker.endings import expire, fail, give_up
 from worker.engine.sample import EngineStopped, Kind, Sample, SampleCanceled
 from worker.engine.stepper import DeviceLost
@@ -72,7 +73,9 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
             continue
         finished_at = time.monotonic()
         with stages.stage("decode"), shop.record.in_hands(job.id):
-            pixels = finished_size.composite(model.decode(sample.finished.result()))
+            decoded, told = decode(model, sample.finished.result(), sample.index)
+            pixels = finished_size.composite(decoded)
+            notes += told
             if shop.safety is not None and shop.safety.flags(pixels):
                 pixels = np.zeros_like(pixels)
                 notes.append(("content_flagged", f"image {sample.index} was made black"))

@@ -7,53 +7,11 @@ from pathlib import Path
 import pytest
 
 from shared.connections import RedisPair, connect
-from shared.settings import RedisSettings
+from shared.settings import RedisSettings, StorageSettings
 from tessera.local.children import Child
-from tessera.local.ports import free_ports
-from tessera.local.servers import (
-    SEAWEED_PORTS,
-    remove_seaweed_sockets,
-    start_seaweed,
-    start_valkey,
-    storage_settings,
-)
 from tests.harness import Processes, processes, tiny_models_file
 from tests.receiver import Receiver, receiving
-
-
-class Servers:
-    """A Valkey and an S3 server of the fault tests' own, which keep their data when restarted."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._valkey_port = free_ports(["valkey"])["valkey"]
-        self._seaweed_ports = free_ports(SEAWEED_PORTS)
-        self.redis_settings = RedisSettings(redis_url=f"redis://127.0.0.1:{self._valkey_port}/0")
-        self.storage = storage_settings(
-            self._seaweed_ports["s3"], bucket="tessera", key="test", secret="test-secret"
-        )
-        self.start_valkey()
-        self.start_seaweed()
-
-    def start_valkey(self) -> None:
-        self.valkey = start_valkey(
-            self._directory / "valkey", self._directory / "valkey.log", self._valkey_port
-        )
-
-    def start_seaweed(self) -> None:
-        self.seaweed = start_seaweed(
-            self._directory / "seaweed",
-            self._directory / "seaweed.log",
-            self._seaweed_ports,
-            bucket="tessera",
-            key="test",
-            secret="test-secret",
-        )
-
-    def stop(self) -> None:
-        self.seaweed.stop(10)
-        self.valkey.stop(5)
-        remove_seaweed_sockets(self._seaweed_ports)
+from tests.servers import Servers
 
 
 @dataclass(frozen=True)
@@ -101,6 +59,28 @@ def line(
         started.worker() as worker,
     ):
         yield Line(servers, started, worker, keeper)
+
+
+@pytest.fixture
+def alone(
+    tmp_path: Path,
+    redis_pair: RedisPair,
+    redis_settings: RedisSettings,
+    storage_settings: StorageSettings,
+) -> Iterator[Processes]:
+    """A keeper and no worker: the test starts those that it wants."""
+    with (
+        processes(
+            tmp_path,
+            redis_pair,
+            redis_settings,
+            storage_settings,
+            tiny_models_file(tmp_path),
+            lease_seconds=LEASE_SECONDS,
+        ) as started,
+        started.keeper(),
+    ):
+        yield started
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A sample: one image in flight, with what the batcher must know of it."""
 
+import math
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -72,6 +73,11 @@ class Sample:
     def order(self) -> tuple[int, int, int]:
         """Sorts by priority, then the job's place, then place in the job."""
         return (self.priority, self.sequence, self.index)
+
+    @property
+    def latent_area(self) -> int:
+        """Height times width of its latent."""
+        return math.prod(self.key.latent_shape[1:])
 
     def deliver(self, result: Any) -> None:
         """Hand out the result, unless the sample was ended before."""

@@ -1,12 +1,16 @@
 """Pictures to latents and back: the VAE, on a thread of its own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import Module
 from torch.nn.functional import interpolate
 
 from shared.errors import GenerationInvalid
@@ -23,6 +27,14 @@ class Posterior:
     def sample(self, noise: Tensor) -> Tensor:
         """The latent that this standard normal noise picks."""
         return self.mean + self.deviation * noise
+
+
+class Decoding(StrEnum):
+    """How a latent becomes a picture."""
+
+    WHOLE = "whole"
+    TILED = "tiled"  # in less memory
+    FULL_PRECISION = "full precision"  # where the model's own type overflows
 
 
 class Autoencoder:
@@ -53,12 +65,12 @@ class Autoencoder:
         """A [C, h, w] latent brought to another size, on the host."""
         return self._thread.call(self._enlarge, latent, height, width)
 
-    def decode(self, latent: Tensor) -> NDArray[np.uint8]:
+    def decode(self, latent: Tensor, decoding: Decoding = Decoding.WHOLE) -> NDArray[np.uint8]:
         """The picture of a [C, h, w] latent: height x width x 3.
 
-        Raises GenerationInvalid where the picture is not finite.
+        Raises GenerationInvalid where the picture is not finite, or the same value everywhere.
         """
-        return self._thread.call(self._decode, latent)
+        return self._thread.call(self._decode, latent, decoding)
 
     def close(self) -> None:
         """End the thread."""
@@ -77,11 +89,32 @@ class Autoencoder:
         enlarged = interpolate(latent[None], (height, width), mode="bilinear", antialias=True)
         return enlarged[0].cpu()
 
-    def _decode(self, latent: Tensor) -> NDArray[np.uint8]:
+    def _decode(self, latent: Tensor, decoding: Decoding) -> NDArray[np.uint8]:
         scaled = latent[None] / self._vae.config.scaling_factor
-        picture = self._vae.decode(scaled.to(self._vae.dtype)).sample[0].float()
+        with self._made_ready(latent, decoding):
+            picture = self._vae.decode(scaled.to(self._vae.dtype)).sample[0].float()
         if not torch.isfinite(picture).all():
             raise GenerationInvalid("the picture is not finite")
+        # Before it is clamped: what a prompt for black gives still varies below zero.
+        if picture.amax() == picture.amin():
+            raise GenerationInvalid("the picture has one value everywhere")
         pixels = (picture / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
         image: NDArray[np.uint8] = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
         return image
+
+    @contextmanager
+    def _made_ready(self, latent: Tensor, decoding: Decoding) -> Iterator[None]:
+        vae, own = self._vae, self._vae.dtype
+        usual = vae.tile_latent_min_size, vae.tile_sample_min_size
+        if decoding is Decoding.FULL_PRECISION:
+            Module.to(vae, torch.float32)  # the class' own `to` warns, though weights stay exact
+        if decoding is Decoding.TILED:  # of half the longer side; their seams are blended
+            side = max(latent.shape[1:]) // 2
+            vae.tile_latent_min_size, vae.tile_sample_min_size = side, side * self.scale_factor
+            vae.enable_tiling()
+        try:
+            yield
+        finally:
+            Module.to(vae, own)
+            vae.disable_tiling()
+            vae.tile_latent_min_size, vae.tile_sample_min_size = usual

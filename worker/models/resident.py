@@ -22,7 +22,7 @@ from worker.models.control import ControlNets
 from worker.models.denoising import begin
 from worker.models.device import Device
 from worker.models.guidance import embed_guidance
-from worker.models.image import Autoencoder
+from worker.models.image import Autoencoder, Decoding
 from worker.models.lora import Loras, lora_set
 from worker.models.passes import Pass, first_pass, second_pass
 from worker.models.pictures import NO_PICTURES, Pictures
@@ -169,12 +169,12 @@ class ResidentModel:
         second.earlier_ticks = first.ticks
         return second
 
-    def decode(self, latent: Tensor) -> NDArray[np.uint8]:
+    def decode(self, latent: Tensor, decoding: Decoding = Decoding.WHOLE) -> NDArray[np.uint8]:
         """The picture of a sample's result: height x width x 3.
 
-        Raises GenerationInvalid where it is not finite.
+        Raises GenerationInvalid where it is not finite, or the same value everywhere.
         """
-        return self._autoencoder.decode(latent)
+        return self._autoencoder.decode(latent, decoding)
 
     def warm_up(self, engine: Engine) -> WarmUp:
         """Time the model, set what depends on it, and make one picture through the engine.

@@ -16,6 +16,7 @@ from tests.harness import TENANT
 from tests.tiny_checker import build_tiny_checker
 from worker.attempts import Ending
 from worker.models.device import DeviceSettings, resolve_device
+from worker.models.image import Decoding
 from worker.models.safety import load_safety_checker
 from worker.tasks import work
 
@@ -131,7 +132,7 @@ class SpoiltModel:
     def fits(self, request):
         return self._model.fits(request)
 
-    def decode(self, latent):
+    def decode(self, latent, decoding=Decoding.WHOLE):
         raise self._error
 
 
