@@ -93,8 +93,8 @@ class Reports(threading.Thread):
 
 
 @contextmanager
-def _gateway(directory: Path) -> Iterator[tuple[int, RedisSettings]]:
-    """A gateway on an empty Valkey: its port, and where Valkey is."""
+def _gateway(directory: Path) -> Iterator[tuple[int, int, RedisSettings]]:
+    """A gateway on an empty Valkey: its port and process id, and where Valkey is."""
     ports = free_ports(["valkey", "gateway", "nowhere"])
     settings = RedisSettings(redis_url=f"redis://{HOST}:{ports['valkey']}/0")
     valkey = start_valkey(directory / "valkey", directory / "valkey.log", ports["valkey"])
@@ -111,7 +111,7 @@ def _gateway(directory: Path) -> Iterator[tuple[int, RedisSettings]]:
     gateway = start_child("gateway", command, directory / "gateway.log", environment)
     gateway.wait_until(lambda: _answers(ports["gateway"]), 30)
     try:
-        yield ports["gateway"], settings
+        yield ports["gateway"], gateway.pid, settings
     finally:
         gateway.stop(10)
         valkey.stop(10)
@@ -124,6 +124,12 @@ def _answers(port: int) -> bool:
         return False
 
 
+def _processor_seconds(pid: int) -> float:
+    """What a process has used since its beginning."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 async def _poll(port: int, job_id: str) -> None:
     """One look at a job: many at once give each of the gateway's threads its connection."""
     reader, writer = await asyncio.open_connection(HOST, port)
@@ -134,7 +140,9 @@ async def _poll(port: int, job_id: str) -> None:
     await writer.wait_closed()
 
 
-async def _watch(port: int, store: JobStore, job_ids: Sequence[str], redis: Any) -> dict[str, Any]:
+async def _watch(
+    port: int, pid: int, store: JobStore, job_ids: Sequence[str], redis: Any
+) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     await asyncio.gather(*(_poll(port, job_id) for job_id in job_ids[:POLLS]))
     before = len(redis.client_list())
@@ -148,8 +156,10 @@ async def _watch(port: int, store: JobStore, job_ids: Sequence[str], redis: Any)
         await connected.acquire()
     during = len(redis.client_list())
     reports = Reports(store, job_ids)
+    used = _processor_seconds(pid)
     reports.start()
     await asyncio.to_thread(reports.join)
+    used = _processor_seconds(pid) - used
     await asyncio.sleep(1)
     for client in clients:
         client.transport.close()
@@ -171,6 +181,7 @@ async def _watch(port: int, store: JobStore, job_ids: Sequence[str], redis: Any)
         "latency_ms_p50": round(cuts[49], 1),
         "latency_ms_p99": round(cuts[98], 1),
         "target_latency_ms_p99": TARGET_P99_MS,
+        "gateway_cores": round(used / SECONDS, 2),
         "redis_connections_before": before,
         "redis_connections_with_clients": during,
     }
@@ -180,13 +191,13 @@ def run() -> dict[str, Any]:
     """One round."""
     with (
         tempfile.TemporaryDirectory() as name,
-        _gateway(Path(name)) as (port, settings),
+        _gateway(Path(name)) as (port, pid, settings),
     ):
         redis = connect(settings, name="bench")
         store = JobStore(redis, JobSettings(max_queued_cost_per_tenant=1e9))
         job_ids = [new_job_id() for _ in range(CLIENTS)]
         store.create_many([(NewJob(job_id, TENANT, request()), None) for job_id in job_ids])
-        return asyncio.run(_watch(port, store, job_ids, redis.durable))
+        return asyncio.run(_watch(port, pid, store, job_ids, redis.durable))
 
 
 if __name__ == "__main__":
