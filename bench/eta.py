@@ -2,6 +2,7 @@
 
 import random
 import statistics
+from dataclasses import dataclass
 from typing import Any
 
 from bench.requests import request
@@ -24,12 +25,24 @@ def law(rows: int, pixels: int) -> float:
     return 0.010 + 0.008 * rows * (pixels / 512**2) ** 1.15
 
 
-def trace(seed: int, jobs: int = JOBS, gap_seconds: float = 0.55) -> list[Submitted]:
+@dataclass(frozen=True)
+class Fork:
+    """After the job with this number a trace goes on as another seed would have it."""
+
+    after: int
+    seed: int
+
+
+def trace(
+    seed: int, jobs: int = JOBS, gap_seconds: float = 0.55, fork: Fork | None = None
+) -> list[Submitted]:
     """Mixed jobs that come at random, now and then in bursts, by three tenants."""
     chance = random.Random(seed)
     moment = 0.0
     made = []
-    for _ in range(jobs):
+    for number in range(jobs):
+        if fork is not None and number == fork.after + 1:
+            chance = random.Random(fork.seed)
         moment += chance.expovariate(1 / gap_seconds)
         side = chance.choice(SIZES)
         asked = request(

@@ -128,13 +128,14 @@ class Simulation:
             for number in range(workers)
         ]
 
-    def run(self, trace: list[Submitted]) -> None:
-        """Play a trace to its end."""
+    def run(self, trace: list[Submitted], last: Submitted | None = None) -> None:
+        """Play a trace to its end, or until the job `last` is done."""
+        awaited = trace if last is None else [last]
         for job in trace:
             self._at(job.at, lambda job=job: self._submit(job))
         for worker in self._workers:
             self._warm_up(worker)
-        while self._events and any(job.done is None for job in trace):
+        while self._events and any(job.done is None for job in awaited):
             self.now, _, act = heapq.heappop(self._events)
             act()
 
