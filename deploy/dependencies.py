@@ -54,17 +54,17 @@ def problems(project: str, constraints: str, safe_versions: str) -> Iterator[str
             yield f"{name} is not pinned in constraints.txt"
         elif pinned and not wanted.specifier.contains(pinned, prereleases=True):
             yield f"{name} is pinned to {pinned}, but {wanted} is wanted"
-    for name, safe in tomllib.loads(safe_versions).items():
-        used = pins.get(canonicalize_name(name))
+    for listed, safe in tomllib.loads(safe_versions).items():
+        used = pins.get(canonicalize_name(listed))
         if used is not None and used < Version(safe["least"]):
-            yield f"{name} {used} {safe['reason']}; take {safe['least']} or newer"
+            yield f"{listed} {used} {safe['reason']}; take {safe['least']} or newer"
 
 
 def _direct(project: Mapping[str, object]) -> list[Requirement]:
     extras = project.get("optional-dependencies", {})
     assert isinstance(extras, dict)
     listed = [project["dependencies"], *(extras[name] for name in extras.keys() - ELSEWHERE)]
-    lines = [line for some in listed for line in some]  # type: ignore[attr-defined]
+    lines = [line for some in listed for line in some]
     return [one for one in map(Requirement, lines) if one.name != OURSELVES]
 
 
