@@ -39,10 +39,15 @@ def build_tiny_sd(path: Path, prediction_type: str = "epsilon", channels: int = 
 
 def build_tiny_control(path: Path, seed: int) -> Path:
     """Write a ControlNet that has something to say to the tiny model, other for each seed."""
+    return write_control(path, unet(), seed)
+
+
+def write_control(path: Path, unet: UNet2DConditionModel, seed: int) -> Path:
+    """Write a ControlNet of this UNet's shape, with random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = ControlNetModel.from_unet(
-            unet(), conditioning_embedding_out_channels=(4, 8, 16, 16), load_weights_from_unet=False
+            unet, conditioning_embedding_out_channels=(4, 8, 16, 16), load_weights_from_unet=False
         )
         # As made, its outputs are zero: what training would begin with.
         for parameter in net.parameters():

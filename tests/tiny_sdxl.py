@@ -6,14 +6,24 @@ import torch
 from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from tests.tiny_model import WIDTH, scheduler, text_encoder, tokenizer, vae, vocabulary
+from tests.tiny_model import (
+    WIDTH,
+    scheduler,
+    text_encoder,
+    tokenizer,
+    vae,
+    vocabulary,
+    write_control,
+)
 
 POOLED_WIDTH = 24
 SECOND_WIDTH = 16
 SIZE_WIDTH = 8  # of each of the six numbers in `time_ids`
 
 
-def build_tiny_sdxl(path: Path, prediction_type: str = "epsilon", zeros: bool = True) -> Path:
+def build_tiny_sdxl(
+    path: Path, prediction_type: str = "epsilon", zeros: bool = True, channels: int = 4
+) -> Path:
     """Write the model to `path` in diffusers layout (safetensors) and return `path`.
 
     `zeros`: an empty negative prompt is zeros, as in SDXL 1.0.
@@ -28,7 +38,7 @@ def build_tiny_sdxl(path: Path, prediction_type: str = "epsilon", zeros: bool = 
             text_encoder_2=_second_text_encoder(),
             tokenizer=tokenizer(),
             tokenizer_2=second_tokenizer,
-            unet=_unet(),
+            unet=_unet(channels),
             scheduler=scheduler(prediction_type),
             force_zeros_for_empty_prompt=zeros,
             add_watermarker=False,
@@ -37,8 +47,9 @@ def build_tiny_sdxl(path: Path, prediction_type: str = "epsilon", zeros: bool = 
     return path
 
 
-def _unet() -> UNet2DConditionModel:
+def _unet(channels: int = 4) -> UNet2DConditionModel:
     return UNet2DConditionModel(
+        in_channels=channels,
         sample_size=8,
         block_out_channels=(WIDTH, 2 * WIDTH),
         layers_per_block=1,
@@ -53,6 +64,11 @@ def _unet() -> UNet2DConditionModel:
         addition_time_embed_dim=SIZE_WIDTH,
         projection_class_embeddings_input_dim=POOLED_WIDTH + 6 * SIZE_WIDTH,
     ).eval()
+
+
+def build_tiny_sdxl_control(path: Path) -> Path:
+    """Write a ControlNet that has something to say to the tiny SDXL."""
+    return write_control(path, _unet(), seed=0)
 
 
 def _second_text_encoder() -> CLIPTextModelWithProjection:
