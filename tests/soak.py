@@ -19,8 +19,8 @@ from tests.servers import Servers
 
 LEASE_SECONDS = 4.0
 OUTAGE_SECONDS = 2.0
-STEP_SECONDS = 0.02
-STRIKE_SECONDS = 8.0  # the mean pause between two strikes
+STEP_SECONDS = 0.05
+STRIKE_SECONDS = 5.0  # the mean pause between two strikes
 DRAIN_SECONDS = 300.0  # for the last jobs, once nobody strikes any more
 
 
@@ -87,7 +87,7 @@ class Soak:
             for number in range(jobs):
                 self._keep_up()
                 ids += self._running.submit(
-                    steps=self._random.randint(4, 40), guidance_scale=1.0, seed=number
+                    steps=self._random.randint(20, 140), guidance_scale=1.0, seed=number
                 )
                 if time.monotonic() > due:
                     self._random.choice(strikes)()

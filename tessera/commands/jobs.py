@@ -9,8 +9,9 @@ from tessera.client import DEFAULT_URL
 from tessera.commands.console import KeyOption, UrlOption, connected
 from tessera.commands.progress import follow
 from tessera.commands.saving import format_for, save_images
+from tessera.commands.store import DataDirOption, durable_store
 
-jobs = typer.Typer(no_args_is_help=True, help="Look at jobs, and stop them.")
+jobs = typer.Typer(no_args_is_help=True, help="Look at jobs, stop them, try them again.")
 
 
 def generate(
@@ -85,3 +86,21 @@ def cancel(job_id: str, url: UrlOption = DEFAULT_URL, api_key: KeyOption = None)
     """Stop a job; print its status."""
     with connected(url, api_key) as client:
         print(client.cancel(job_id).status)
+
+
+@jobs.command()
+def retry(
+    job_id: Annotated[str, typer.Argument(help="A job that has failed.")],
+    data_dir: DataDirOption = None,
+) -> None:
+    """Submit a failed job's request again, for its tenant; print the new job's id.
+
+    For operators: it is written into the job store itself, and calls no webhook.
+    """
+    from shared.connections import RedisPair
+    from shared.settings import JobSettings
+    from shared.store.again import submit_again
+    from shared.store.job_store import JobStore
+
+    with durable_store(data_dir) as client:
+        typer.echo(submit_again(JobStore(RedisPair(client, client), JobSettings()), job_id))
