@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -25,10 +26,13 @@ TRUSTED_KEYS = 10_000
 class Authenticator:
     """Turns a presented key into its Caller; used on the event loop alone."""
 
-    def __init__(self, mode: AuthMode, keyring: Keyring) -> None:
+    def __init__(
+        self, mode: AuthMode, keyring: Keyring, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._mode = mode
         self._keyring = keyring
-        self._failed = FailedKeys()
+        self._clock = clock
+        self._failed = FailedKeys(clock)
         self._trusted: dict[bytes, tuple[float, Caller]] = {}
 
     async def caller(self, request: Request, scope: Scope | None = None) -> Caller:
@@ -52,7 +56,7 @@ class Authenticator:
         if kind.lower() != "bearer" or not presented:
             raise Unauthorized("send an API key: `Authorization: Bearer tsk_...`")
         digest = hashlib.sha256(presented.encode()).digest()
-        now = time.monotonic()
+        now = self._clock()
         trusted_until, trusted = self._trusted.get(digest, (0.0, None))
         if trusted is not None and trusted_until > now:
             return trusted
