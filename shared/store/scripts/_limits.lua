@@ -4,8 +4,11 @@ local function limit_key(name)
   return 'tessera:limit:' .. name
 end
 
--- Microseconds that are owed under a limit now.
+-- Microseconds that are owed under a limit now; nothing without one.
 local function owed_us(name, now)
+  if name == '' then
+    return 0
+  end
   local until_us = tonumber(redis.call('GET', limit_key(name)) or 0)
   return math.max(until_us - now, 0)
 end
