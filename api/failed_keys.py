@@ -53,5 +53,7 @@ def _source(address: str) -> str:
     except ValueError:
         return address
     if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
         return str(IPv6Network((parsed, 64), strict=False))
     return address

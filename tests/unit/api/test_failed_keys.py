@@ -48,6 +48,14 @@ def test_a_network_that_one_host_may_own_is_one_source():
     failed.admit("2001:db8:0:1::1")
 
 
+def test_ipv4_clients_of_an_ipv6_socket_are_told_apart():
+    failed = FailedKeys(Clock())
+    fail(failed, "::ffff:192.0.2.1")
+    with pytest.raises(RateLimited):
+        failed.admit("192.0.2.1")
+    failed.admit("::ffff:192.0.2.2")
+
+
 def test_memory_is_bounded_and_who_failed_last_stays():
     failed = FailedKeys(Clock())
     fail(failed, "192.0.2.1")
