@@ -53,10 +53,10 @@ def _encode(
     context = text.encode(prompt, clip_skip, loras)
     notes: list[Note] = []
     if prompt.unbalanced:
-        detail = f"the {name} has {prompt.unbalanced} brackets without a partner; they are text"
+        detail = f"brackets without a partner in the {name}, which are text: {prompt.unbalanced}"
         notes.append(("unbalanced_parentheses", detail))
     if prompt.limited:
-        detail = f"the {name} has {prompt.limited} weights beyond {LARGEST_WEIGHT:g}; they are that"
+        detail = f"weights of the {name} beyond {LARGEST_WEIGHT:g}, which count as that: {prompt.limited}"
         notes.append(("weight_limited", detail))
     if context.left_out:
         detail = (

@@ -14,13 +14,13 @@ def test_an_ordinary_prompt_needs_no_word(model):
 
 def test_a_bracket_without_its_partner_is_told(model):
     assert notes(model, prompt=":( sad (") == [
-        ("unbalanced_parentheses", "the prompt has 2 brackets without a partner; they are text")
+        ("unbalanced_parentheses", "brackets without a partner in the prompt, which are text: 2")
     ]
 
 
 def test_weights_beyond_use_are_limited(model):
     assert notes(model, prompt="((red:30):2) (apple:-31) (leaf:30)") == [
-        ("weight_limited", "the prompt has 2 weights beyond 30; they are that")
+        ("weight_limited", "weights of the prompt beyond 30, which count as that: 2")
     ]
 
 
