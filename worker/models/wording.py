@@ -56,7 +56,8 @@ def _encode(
         detail = f"brackets without a partner in the {name}, which are text: {prompt.unbalanced}"
         notes.append(("unbalanced_parentheses", detail))
     if prompt.limited:
-        detail = f"weights of the {name} beyond {LARGEST_WEIGHT:g}, which count as that: {prompt.limited}"
+        most = f"{LARGEST_WEIGHT:g}"
+        detail = f"weights of the {name} beyond {most}, which count as {most}: {prompt.limited}"
         notes.append(("weight_limited", detail))
     if context.left_out:
         detail = (

@@ -20,7 +20,7 @@ def test_a_bracket_without_its_partner_is_told(model):
 
 def test_weights_beyond_use_are_limited(model):
     assert notes(model, prompt="((red:30):2) (apple:-31) (leaf:30)") == [
-        ("weight_limited", "weights of the prompt beyond 30, which count as that: 2")
+        ("weight_limited", "weights of the prompt beyond 30, which count as 30: 2")
     ]
 
 
