@@ -61,12 +61,13 @@ class Drain:
                     self._store.release(attempt.job.id, attempt.attempt_id)
 
     def _is_short(self, attempt: Attempt) -> bool:
+        """Whether it may fit: what is left after the others has the device for itself."""
         left = max(
             (
                 (sample.ticks - sample.tick + sample.later_ticks)
-                * self._ticks.turn(sample.latent_area)
+                * self._ticks.quick(sample.latent_area)
                 for sample in attempt.samples
             ),
-            default=float("inf"),  # still prepared, so that all is to be done
+            default=0.0,  # still prepared: the grace will tell
         )
         return left + FINISHING_SECONDS < self._grace_seconds

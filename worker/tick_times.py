@@ -6,6 +6,7 @@ from threading import Lock
 from worker.engine.engine import TickReport
 
 RECENT = 1000
+QUICK_SHARE = 0.25
 SLOW_SHARE = 0.99
 
 
@@ -18,14 +19,12 @@ class TickTimes:
     def __init__(self) -> None:
         self._lock = Lock()
         self._recent: deque[float] = deque(maxlen=RECENT)
-        self._groups = 1
         self._count = 0
 
     def add(self, report: TickReport) -> None:
         """A tick has ended."""
         with self._lock:
             self._recent.append(report.seconds / report.latent_area)
-            self._groups = max(report.groups, 1)
             self._count += 1
 
     @property
@@ -33,14 +32,15 @@ class TickTimes:
         """Ticks that have ended in all."""
         return self._count
 
-    def turn(self, latent_area: int) -> float:
-        """Seconds until a sample of that size has had its next tick, as long as all take turns."""
-        with self._lock:
-            mean = sum(self._recent) / len(self._recent) if self._recent else 0.0
-            return mean * latent_area * self._groups
+    def quick(self, latent_area: int) -> float:
+        """Seconds of a tick of that size in little company."""
+        return self._share(QUICK_SHARE) * latent_area
 
     def slow(self, latent_area: int) -> float:
         """Seconds of a tick of that size that are exceeded by one in a hundred."""
+        return self._share(SLOW_SHARE) * latent_area
+
+    def _share(self, share: float) -> float:
         with self._lock:
             ordered = sorted(self._recent)
-        return ordered[int(len(ordered) * SLOW_SHARE)] * latent_area if ordered else 0.0
+        return ordered[int(len(ordered) * share)] if ordered else 0.0
