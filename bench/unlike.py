@@ -15,6 +15,7 @@ from diffusers import ControlNetModel, UNet2DConditionModel
 
 from bench.engine import CONTEXT_TOKENS, CPU, MODEL, TimedModule
 from worker.engine.sample import BatchKey, Kind, Sample
+from worker.models.adapters import Adapters
 from worker.models.context import Context
 from worker.models.denoising import ControlPicture, Original, begin
 from worker.models.stepper import DiffusionStepper
@@ -85,7 +86,7 @@ def run() -> dict[str, Any]:
         net, conditioning_embedding_out_channels=EMBEDDING_CHANNELS
     ).eval()
     unet, canny = TimedModule(net), TimedModule(controlled)
-    stepper = DiffusionStepper(unet, {"canny": canny}, CPU, PIXELS_PER_LATENT)
+    stepper = DiffusionStepper(unet, {"canny": canny}, Adapters(unet, CPU), CPU, PIXELS_PER_LATENT)
     rounds: list[dict[str, float]] = []
     for _ in range(1 + ROUNDS):
         unet.seconds = canny.seconds = 0.0
