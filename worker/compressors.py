@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 
 from shared.request import GenerationRequest
 from worker.animation import encode_preview, encode_trajectory
+from worker.niceness import step_back
 from worker.pictures import EncodedPicture, encode_picture
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-STEP_BACK = 10  # niceness: the device threads come first where both want a core
 
 
 class Compressors:
@@ -95,7 +94,7 @@ class Compressors:
 
 def _begin() -> None:
     """In the new process: step back, leave signals to the parent, and end when it ends."""
-    os.nice(STEP_BACK)
+    step_back()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -1,4 +1,4 @@
-"""Job threads step back behind the device threads where both want a core."""
+"""Job threads and compressing processes step back behind the device threads for a core."""
 
 import os
 import sys
