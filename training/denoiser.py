@@ -52,6 +52,13 @@ class Denoiser(torch.nn.Module):
         self.unet: Any = architecture.unet(config)
         self.text: Any = architecture.text_encoder(config)
 
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameters as the optimizer takes them."""
+        return [
+            {"params": list(self.unet.parameters())},
+            {"params": list(self.text.parameters()), "scale": TEXT_RATE},
+        ]
+
     def forward(self, latents: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
         """Weighted error of epsilon at random timesteps; latents `[n, 4, 16, 16]`."""
         context = self.text(tokens).last_hidden_state.repeat_interleave(VIEWS, dim=0)
@@ -84,11 +91,7 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
         raise TrainingError(f"no text encoder under {state}: run python -m training.train")
     taught = {k.removeprefix("text."): v for k, v in begun["average"].items() if "text." in k}
     checkpoint.load_weights(denoiser.text, taught, state / "text.pt")
-    groups: list[dict[str, Any]] = [
-        {"params": list(denoiser.unet.parameters())},
-        {"params": list(denoiser.text.parameters()), "scale": TEXT_RATE},
-    ]
-    trainee = Trainee(denoiser, state / "denoiser.pt", DECAY, groups)
+    trainee = Trainee(denoiser, state / "denoiser.pt", DECAY, denoiser.groups())
 
     def loss_of(step: int) -> torch.Tensor:
         which = "first" if step < settings.first_steps else "all"

@@ -1,21 +1,34 @@
 """The machine: device, bf16 autocast, memory format, learning-rate curve, moving average."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 def pick() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16)
+@contextlib.contextmanager
+def autocast(device: torch.device) -> Iterator[None]:
+    """bf16 where it is safe. On CPUs attention is two plain products: its fused form's backward
+    pass took a third of a step.
+    """
+    fused = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    backends = [SDPBackend.MATH] if device.type == "cpu" else fused
+    with sdpa_kernel(backends), torch.autocast(device.type, torch.bfloat16):
+        yield
 
 
-def channels_last(module: Any, device: torch.device) -> Any:
-    return module.to(device=device, memory_format=torch.channels_last)
+def placed(module: Any, device: torch.device) -> Any:
+    """On its device, in the memory format that trains faster there (a quarter, on an AMX CPU)."""
+    cpu = device.type == "cpu"
+    layout = torch.contiguous_format if cpu else torch.channels_last
+    return module.to(device=device, memory_format=layout)
 
 
 WARM_UP = 100  # steps

@@ -43,9 +43,9 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     """Train or resume; leaves `text.pt` under `state`."""
     machine = device.pick()
     samples = Samples(config, state)
-    targets = functional.adaptive_avg_pool2d(samples.latents, TARGET_SIZE).flatten(1)
+    targets = coarse(samples.latents)
     torch.manual_seed(config.seed)
-    pupil = Pupil(config, len(targets), targets.shape[1])
+    pupil = Pupil(config, *targets.shape)
     trainee = Trainee(pupil, state / "text.pt", DECAY)
 
     def loss_of(step: int) -> torch.Tensor:
@@ -63,6 +63,11 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
         return device.cosine(LEARNING_RATE, step, total)
 
     return progress.train("text", trainee, total, state, stop, loss_of, rate_of)
+
+
+def coarse(latents: torch.Tensor) -> torch.Tensor:
+    """What the text encoder is to tell, `[n, target]`, of latents `[n, 4, 16, 16]`."""
+    return functional.adaptive_avg_pool2d(latents, TARGET_SIZE).flatten(1)
 
 
 def any_after_end(hidden: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:

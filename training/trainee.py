@@ -24,7 +24,7 @@ class Trainee:
     ) -> None:
         """`groups` are the optimizer's, with "scale" as a factor of the learning rate."""
         machine = device.pick()
-        self.module: Any = device.channels_last(module, machine)
+        self.module: Any = device.placed(module, machine)
         self.average: Any = copy.deepcopy(module).requires_grad_(False)
         self.step = 0
         self._path, self._decay = path, decay
