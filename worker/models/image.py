@@ -98,9 +98,7 @@ class Autoencoder:
         # Before it is clamped: what a prompt for black gives still varies below zero.
         if picture.amax() == picture.amin():
             raise GenerationInvalid("the picture has one value everywhere")
-        pixels = (picture / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
-        image: NDArray[np.uint8] = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
-        return image
+        return as_pixels(picture)
 
     @contextmanager
     def _made_ready(self, latent: Tensor, decoding: Decoding) -> Iterator[None]:
@@ -118,3 +116,14 @@ class Autoencoder:
             Module.to(vae, own)
             vae.disable_tiling()
             vae.tile_latent_min_size, vae.tile_sample_min_size = usual
+
+
+def as_pixels(picture: Tensor) -> NDArray[np.uint8]:
+    """A decoder's float32 [3, H, W] output, nominally -1 to 1, as height x width x 3 on the host.
+
+    Overwrites `picture`. Rounds as diffusers' image processor does, to the last bit.
+    """
+    scaled = picture.div_(2).add_(0.5).clamp_(0, 1).mul_(255).round_()
+    # Bytes before they are moved: a quarter of the traffic.
+    image: NDArray[np.uint8] = scaled.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+    return image
