@@ -1,0 +1,1 @@
+"""What else could serve the same requests: other people's ways, beside ours in one run."""
