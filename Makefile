@@ -14,7 +14,7 @@ install: .venv/.installed ## make .venv with everything the other commands need
 
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP_INSTALL) --constraint constraints.txt --editable '.[api,worker,keeper,local,training,dev]'
+	$(PIP_INSTALL) --constraint constraints.txt --editable '.[api,worker,keeper,local,training,bench,dev]'
 	touch $@
 
 demo: .venv/.installed ## one prompt through the whole line; PROMPT="..." chooses it
