@@ -72,6 +72,21 @@ class JobError(_Record):
     retryable: bool
 
 
+class EndedAttempt(_Record):
+    """How an attempt that brought its job to no end was ended; times as a Job's.
+
+    `how`: released (its worker drained), failed (`code` says by what), crashed (it was in the
+    hands of the process that died), interrupted (it was not), host_lost (its lease ran out).
+    """
+
+    attempt: int
+    worker: str
+    began: float
+    ended: float
+    how: str
+    code: str | None = None
+
+
 class Timing(_Record):
     """Where a job's time went, in milliseconds; stages of several images overlap."""
 
@@ -128,3 +143,4 @@ class Job(_Record):
     error: JobError | None = None
     timing: Timing = Timing()
     progress: Progress = Progress()
+    history: tuple[EndedAttempt, ...] = ()

@@ -1,8 +1,18 @@
 """From a record's hash fields to a Job."""
 
+import json
 from collections.abc import Mapping, Sequence
 
-from shared.job import Job, JobError, JobStatus, JobWarning, Progress, StoredImage, Timing
+from shared.job import (
+    EndedAttempt,
+    Job,
+    JobError,
+    JobStatus,
+    JobWarning,
+    Progress,
+    StoredImage,
+    Timing,
+)
 from shared.request import GenerationRequest
 from shared.store.values import Ahead
 
@@ -43,6 +53,7 @@ def job_from(job_id: str, fields: Mapping[str, str], told: str | None = None) ->
     status = JobStatus(fields["status"])
     stored = images(fields)
     lines = fields.get("warnings", "").split("\n")[:-1]
+    history = fields.get("history", "").split("\n")[:-1]
     reached = told or fields.get("progress")
     done = request.steps if status is JobStatus.SUCCEEDED else 0
     shown = (
@@ -67,6 +78,7 @@ def job_from(job_id: str, fields: Mapping[str, str], told: str | None = None) ->
         error=JobError.model_validate_json(error) if error else None,
         timing=Timing.model_validate_json(timing) if timing else Timing(),
         progress=shown.model_copy(update={"images_done": len(stored)}),
+        history=tuple(_ended_attempt(line) for line in history),
     )
 
 
@@ -78,6 +90,13 @@ def seconds(microseconds: str) -> float:
 def ahead(rows: Sequence[Sequence[str]]) -> tuple[Ahead, ...]:
     """What a script says goes before a job."""
     return tuple(Ahead(model, float(jobs), float(cost)) for model, jobs, cost in rows)
+
+
+def _ended_attempt(line: str) -> EndedAttempt:
+    told = json.loads(line)
+    return EndedAttempt(
+        **told | {"began": told["began"] / 1_000_000, "ended": told["ended"] / 1_000_000}
+    )
 
 
 def _moment(text: str | None) -> float | None:

@@ -1,5 +1,6 @@
 """`tessera generate` and `tessera jobs`: the service's API from the command line."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,6 +87,30 @@ def cancel(job_id: str, url: UrlOption = DEFAULT_URL, api_key: KeyOption = None)
     """Stop a job; print its status."""
     with connected(url, api_key) as client:
         print(client.cancel(job_id).status)
+
+
+@jobs.command()
+def history(job_id: str, data_dir: DataDirOption = None) -> None:
+    """How each attempt at a job ended, one a line, and at last why the job failed.
+
+    For operators: it is read from the job store itself, and names workers.
+    """
+    from shared.connections import RedisPair
+    from shared.errors import NotFound
+    from shared.settings import JobSettings
+    from shared.store.job_store import JobStore
+
+    with durable_store(data_dir) as client:
+        job = JobStore(RedisPair(client, client), JobSettings()).get(job_id)
+        if job is None:
+            raise NotFound(f"there is no job {job_id}")
+    for one in job.history:
+        ended = datetime.fromtimestamp(one.ended, UTC).isoformat(timespec="seconds")
+        lasted = f"{one.ended - one.began:.1f} s"
+        print(
+            f"{one.attempt}  {ended}  {lasted}  {one.worker}  {one.how} {one.code or ''}".rstrip()
+        )
+    print(f"{job.status}: {job.error.code}, {job.error.detail}" if job.error else job.status)
 
 
 @jobs.command()

@@ -27,6 +27,7 @@ SWEEP_DELAY_SECONDS = 600.0  # longer than any upload that a lost attempt may st
 CLAIM_MEMORY_SECONDS = 60  # longer than all tries of one call
 WORKER_TERMS = 1.5  # a worker's record outlives its leases by half a term
 EVENTS_KEPT = 200  # a job of 8 pictures and 10 attempts has fewer
+HISTORY_KEPT = 20  # ended attempts of a job; drains may add to them without end
 AGEING_SECONDS = 60.0  # a lane that waits longer gets a turn before higher ones,
 AGED_TURN = 8  # one choice in so many
 FLIGHTS_PER_TARGET = 4  # webhooks that one receiver gets at the same time,
@@ -100,6 +101,7 @@ def _constants(settings: JobSettings) -> str:
         "SWEEP_DELAY": microseconds(SWEEP_DELAY_SECONDS),
         "CLAIM_MEMORY_SECONDS": CLAIM_MEMORY_SECONDS,
         "EVENTS_KEPT": EVENTS_KEPT,
+        "HISTORY_KEPT": HISTORY_KEPT,
         "AGEING": microseconds(AGEING_SECONDS),
         "AGED_TURN": AGED_TURN,
         "FLIGHTS_PER_TARGET": FLIGHTS_PER_TARGET,

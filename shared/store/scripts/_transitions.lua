@@ -69,6 +69,20 @@ local function finish_failed(job, now, error)
   finish(job, 'failed', now, ',"error":' .. error)
 end
 
+-- How the attempt ended, for whoever asks why the job failed; the newest lines are kept.
+local function note_attempt(job, now, how, code)
+  local key = record_key(job.id)
+  local line = '{"attempt":' .. job.attempts .. ',"worker":' .. cjson.encode(job.worker)
+    .. ',"began":' .. redis.call('HGET', key, 'claimed_at') .. ',"ended":' .. whole(now)
+    .. ',"how":"' .. how .. '"' .. (code and ',"code":' .. cjson.encode(code) or '') .. '}\n'
+  local lines = (redis.call('HGET', key, 'history') or '') .. line
+  local _, kept = string.gsub(lines, '\n', '')
+  if kept > HISTORY_KEPT then
+    lines = string.gsub(lines, '^[^\n]*\n', '', 1)
+  end
+  set(job, 'history', lines)
+end
+
 local function requeue(job, now)
   redis.call('ZREM', 'tessera:leases', job.id)
   sweep_later(job, now)

@@ -10,6 +10,7 @@ if not owns(job, attempt) then
 end
 local now = now_us()
 set(job, 'ended_by', 'fail:' .. attempt)
+note_attempt(job, now, 'failed', cjson.decode(error).code)
 if count(job, 'failures') < MAX_FAILURES and retryable == '1' then
   requeue(job, now)
 else

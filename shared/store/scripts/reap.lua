@@ -15,7 +15,8 @@ end
 local now = now_us()
 local requeued, failed, lanes = {}, {}, {}
 
-local function take_back(job, poisonous)
+local function take_back(job, how, poisonous)
+  note_attempt(job, now, how)
   if poisonous then
     keep_progress(job, told[job.id])
     finish_failed(job, now, error)
@@ -32,7 +33,8 @@ if worker ~= '' then
     local job = load_job(job_id)
     if job.worker == worker then
       local guilty = all_blamed or blamed[job_id]
-      take_back(job, guilty and count(job, 'crashes') >= MAX_CRASHES)
+      local how = guilty and 'crashed' or 'interrupted'
+      take_back(job, how, guilty and count(job, 'crashes') >= MAX_CRASHES)
     end
   end
   return { requeued, failed, lanes }
@@ -48,6 +50,6 @@ if not last or now < last or now - last > UNWATCHED then
 end
 for _, job_id in ipairs(redis.call('ZRANGEBYSCORE', 'tessera:leases', '-inf', whole(now))) do
   local job = load_job(job_id)
-  take_back(job, count(job, 'losses') >= MAX_LOSSES)
+  take_back(job, 'host_lost', count(job, 'losses') >= MAX_LOSSES)
 end
 return { requeued, failed, lanes }

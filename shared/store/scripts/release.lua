@@ -8,6 +8,8 @@ end
 if not owns(job, attempt) then
   return 'lost'
 end
+local now = now_us()
 set(job, 'ended_by', 'release:' .. attempt)
-requeue(job, now_us())
+note_attempt(job, now, 'released')
+requeue(job, now)
 return 'ok'
