@@ -167,6 +167,11 @@ class WorkerMetrics:
             "Steps made by earlier attempts, as far as they were reported, and lost.",
             registry=registry,
         )
+        self.spool_bytes = Gauge(
+            "tessera_spool_bytes",
+            "Finished pictures that wait on disk, because S3 does not answer.",
+            registry=registry,
+        )
         self.deaths = prometheus.Counter(
             "tessera_worker_deaths",
             "GPU processes that died under this supervisor and were started again.",

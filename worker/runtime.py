@@ -43,6 +43,7 @@ from worker.recorded_stepper import RecordedStepper
 from worker.residency import Residency
 from worker.settings import Settings
 from worker.shelf import Shelf
+from worker.spool import Spool
 from worker.spot_notice import SpotNotice
 from worker.tasks import work
 from worker.tick_times import TickTimes
@@ -211,6 +212,8 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         ),
     )
     checkpointer = Checkpointer(store, engine, attempts, settings.worker.checkpoint_seconds)
+    spool = Spool(settings.worker.spool_folder, settings.worker.spool_gib * 2**30)
+    metrics.spool_bytes.set_function(lambda: spool.used_bytes)
     shop = Workshop(
         store=store,
         objects=ObjectStore(settings.storage, StorageMetrics(registry).observe),
@@ -222,6 +225,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         metrics=metrics,
         pacer=pacer,
         checkpointer=checkpointer,
+        spool=spool,
         storage_patience_seconds=settings.worker.storage_patience_seconds,
         safety=safety,
         # They would show what the checker blackens.

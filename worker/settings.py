@@ -36,8 +36,12 @@ class WorkerSettings(TesseraSettings):
     spot_notice_file: Path | None = None
     # How much denoising a worker's death may cost; 0: nothing is kept.
     checkpoint_seconds: float = Field(default=2.0, ge=0)
-    # How long a finished picture waits for S3 before its job counts a failed attempt.
+    # How long a job whose pictures are finished waits for S3 before it counts a failed attempt.
     storage_patience_seconds: float = Field(default=60.0, gt=0)
+    # What finished pictures may take on disk while they wait; 0: they wait in memory, one a job.
+    spool_gib: float = Field(default=1.0, ge=0)
+    # Where; None: the system's folder for temporary files.
+    spool_folder: Path | None = None
     # Processes that compress pictures.
     compressors: int = Field(default=2, ge=1, le=64)
     # Whether finished files say, in XMP, that a machine made the picture.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.errors import InternalError, JobFailure, StorageUnavailable
+from shared.errors import GenerationInvalid, InternalError, JobFailure, StorageUnavailable
 from shared.job import JobStatus, JobWarning
 from shared.logging import job_id as logged_job_id
 from shared.store.values import Outcome
@@ -21,14 +21,14 @@ from worker.inputs import Inputs, fetch_inputs
 from worker.models.viewer import Viewer
 from worker.persistence import persist
 from worker.resume import count_resumed, find_checkpoints, resume
+from worker.shipment import Shipment
 from worker.stages import Stages
-from worker.storing import store_picture
 from worker.workshop import Workshop
 
 log = logging.getLogger(__name__)
 
 
-def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
+def generate(shop: Workshop, attempt: Attempt, stages: Stages, shipment: Shipment) -> None:
     """Make the job's missing pictures, tell each as soon as it is stored, and commit.
 
     Raises:
@@ -45,6 +45,7 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
     with stages.stage("prepare"):
         inputs = _fetch_inputs(shop, attempt)
         found = find_checkpoints(shop.store, attempt)
+        pictures = inputs.fitted(request.width, request.height)
         finished_size = inputs.fitted(*request.size)
     with stages.stage("prepare"), shop.record.in_hands(job.id):
         samples, notes = model.prepare(
@@ -53,7 +54,7 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
             attempt.sequence,
             _kind(attempt),
             done,
-            inputs.fitted(request.width, request.height),
+            pictures,
             viewer,
         )
         samples, ignored = resume(model, attempt, samples, found, finished_size)
@@ -66,6 +67,13 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
     shop.pacer.prepared(request.model, time.monotonic() - attempt.began)
 
     for sample in _as_finished(shop, attempt, stages):
+        if isinstance(sample.finished.exception(), GenerationInvalid):
+            with stages.stage("prepare"), shop.record.in_hands(job.id):
+                again = model.prepare_again(sample, request, pictures)
+            if again is not None:
+                notes.append(("denoised_again", f"image {sample.index}, in full precision"))
+                _submit(shop, attempt, [again])
+                continue
         if sample.later_ticks:
             with stages.stage("prepare"), shop.record.in_hands(job.id):
                 second = model.prepare_second(sample, request, finished_size)
@@ -86,11 +94,13 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages) -> None:
                 frames = [view.pixels() for view in viewer.frames(sample.index)]
                 trajectory = shop.compressors.encode_trajectory(frames, pixels, request)
         with stages.stage("upload"):
-            store_picture(shop, attempt, sample.index, picture, trajectory)
+            shipment.send(sample.index, picture, trajectory)
         shop.pacer.stored(request.model, time.monotonic() - finished_at)
-        attempt.images_done += 1
-        shop.metrics.images.inc()
+    with stages.stage("upload"):
+        shipment.finish()
 
+    if any(sample.narrowed for sample in attempt.samples):
+        notes.append(("batch_narrowed", "it shared ticks with fewer others, to save memory"))
     warnings = [JobWarning(code=code, detail=detail) for code, detail in notes]
     outcome = persist(
         attempt,
@@ -111,8 +121,8 @@ def work(shop: Workshop, attempt: Attempt) -> None:
     shop.metrics.queue_seconds.observe(job.claimed_at - job.created_at)
     log.info("attempt begins", extra={"attempt": attempt.attempt_id, "model": job.request.model})
     try:
-        with shop.record.aboard(job.id):
-            generate(shop, attempt, stages)
+        with shop.record.aboard(job.id), shop.spool.opened() as file:
+            generate(shop, attempt, stages, Shipment(shop, attempt, file))
     except (AttemptEnded, SampleCanceled):
         shop.engine.cancel(job.id)
         give_up(shop, attempt)

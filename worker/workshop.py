@@ -15,6 +15,7 @@ from worker.models.resident import ResidentModel
 from worker.models.safety import SafetyChecker
 from worker.pace import Pacer
 from worker.previews import Previews
+from worker.spool import Spool
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Workshop:
     metrics: WorkerMetrics
     pacer: Pacer
     checkpointer: Checkpointer
+    spool: Spool
     storage_patience_seconds: float
     safety: SafetyChecker | None = None
     previews: Previews | None = None

@@ -1,5 +1,6 @@
 """The batcher: which samples take the next step. Pure: no tensors, no clock, no thread."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -39,6 +40,7 @@ class Batcher:
         """`max_rows` tells the widest batch of a model, by its id."""
         self._max_rows = max_rows
         self._groups: dict[BatchKey, _Group] = {}
+        self._narrowed: dict[tuple[str, tuple[int, ...]], int] = {}  # rows, by model and shape
         self._ticks = 0
         self._last_tick: dict[Sample, int] = {}  # of each sample, or its arrival
 
@@ -118,11 +120,14 @@ class Batcher:
             group.served += seconds * 1000
 
     def narrow(self, key: BatchKey, rows: int) -> None:
-        """Let the group's ticks have at most so many rows, until the group has emptied."""
-        group = self._groups[key]
-        group.limit = min(group.limit, rows)
+        """Let ticks of that model and latent shape have at most so many rows from now on."""
+        shape = (key.model, key.latent_shape)
+        self._narrowed[shape] = min(rows, self._narrowed.get(shape, rows))
+        for other, group in self._groups.items():
+            group.limit = self._limit(other)
 
     def _limit(self, key: BatchKey) -> int:
+        fitting = self._narrowed.get((key.model, key.latent_shape), math.inf)
         if key.kind is Kind.REPRODUCIBLE:
             return REPRODUCIBLE_ROWS
-        return self._max_rows(key.model)
+        return int(min(self._max_rows(key.model), fitting))

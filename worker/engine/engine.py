@@ -217,6 +217,8 @@ class Engine:
                 return
             if isinstance(error, ResourceExhausted):
                 self._batcher.narrow(key, sum(sample.rows for sample in samples) // 2)
+                for sample in samples:
+                    sample.narrowed = True
             middle = len(samples) // 2
             self._launch(samples[:middle])
             self._launch(samples[middle:])

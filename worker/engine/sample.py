@@ -33,7 +33,7 @@ class BatchKey:
 
     `context_chunks` stays empty but for reproducible samples and very long prompts: a longer
     prompt in the batch repeats the others' contexts, which is equal in value but not in bits,
-    and costs time.
+    and costs time. `full_precision` samples take their ticks in fp32, whatever the model's type.
     """
 
     model: str
@@ -41,16 +41,16 @@ class BatchKey:
     kind: Kind
     context_chunks: tuple[int, ...] = ()
     loras: LoraSet = ()
+    full_precision: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class Sample:
     """One image of a job, from its admission to its final latent.
 
-    The engine's thread alone writes `tick` and `state`, once it is submitted, and the checkpointer
-    alone what is kept; any thread may read `tick` and wait on
-    `finished`, which holds the stepper's result or raises SampleCanceled, EngineStopped or a
-    JobFailure.
+    The engine's thread alone writes `tick`, `narrowed` and `state`, once it is submitted, and the
+    checkpointer alone what is kept; any thread may read `tick` and wait on `finished`, which
+    holds the stepper's result or raises SampleCanceled, EngineStopped or a JobFailure.
     """
 
     job_id: str
@@ -64,6 +64,7 @@ class Sample:
     later_ticks: int = 0  # of the pass that begins with its result; 0 where that is a picture
     earlier_ticks: int = 0  # of the pass whose result it began with
     tick: int = 0  # model calls begun; only the last of them can be still running
+    narrowed: bool = False  # whether a batch with it was halved, because it did not fit
     # The tick of its newest checkpoint and the monotonic time of that; of its making before.
     kept_tick: int = 0
     kept_at: float = field(default_factory=time.monotonic)

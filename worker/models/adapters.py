@@ -28,12 +28,13 @@ class _Layer:
 
         def added(module: Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             (seen,) = inputs
+            down, up = self.down.to(seen.dtype), self.up.to(seen.dtype)
             if isinstance(self.layer, Linear):
-                share = linear(linear(seen, self.down), self.up)
+                share = linear(linear(seen, down), up)
             else:
                 own = self.layer
-                narrow = conv2d(seen, self.down, None, own.stride, own.padding, own.dilation)
-                share = conv2d(narrow, self.up)
+                narrow = conv2d(seen, down, None, own.stride, own.padding, own.dilation)
+                share = conv2d(narrow, up)
             return output + share * scale
 
         return added

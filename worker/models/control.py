@@ -76,9 +76,9 @@ class ControlBatch:
             down, middle = call.net(
                 latents.index_select(0, call.rows),
                 timesteps.index_select(0, call.rows),
-                encoder_hidden_states=call.contexts,
-                controlnet_cond=call.pixels,
-                conditioning_scale=call.scales,
+                encoder_hidden_states=call.contexts.to(latents.dtype),
+                controlnet_cond=call.pixels.to(latents.dtype),
+                conditioning_scale=call.scales.to(latents.dtype),
                 added_cond_kwargs=added
                 and {name: lines.index_select(0, call.rows) for name, lines in added.items()},
                 return_dict=False,

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from traceback import clear_frames
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import torch
@@ -111,6 +112,8 @@ def translated_device_errors() -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
+        # Its traceback holds what was computed so far, just where memory is short.
+        clear_frames(error.__traceback__)
         torch.cuda.empty_cache()
         raise ResourceExhausted("the device's memory does not suffice") from error
     except torch.AcceleratorError as error:

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import Module
 from torch.nn.functional import interpolate
 
 from shared.errors import GenerationInvalid
 from worker.models.device import Device, DeviceThread
+from worker.models.precision import in_full_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,18 +102,17 @@ class Autoencoder:
 
     @contextmanager
     def _made_ready(self, latent: Tensor, decoding: Decoding) -> Iterator[None]:
-        vae, own = self._vae, self._vae.dtype
+        vae = self._vae
         usual = vae.tile_latent_min_size, vae.tile_sample_min_size
-        if decoding is Decoding.FULL_PRECISION:
-            Module.to(vae, torch.float32)  # the class' own `to` warns, though weights stay exact
+        lifted = [vae] if decoding is Decoding.FULL_PRECISION else []
         if decoding is Decoding.TILED:  # of half the longer side; their seams are blended
             side = max(latent.shape[1:]) // 2
             vae.tile_latent_min_size, vae.tile_sample_min_size = side, side * self.scale_factor
             vae.enable_tiling()
         try:
-            yield
+            with in_full_precision(lifted, vae.dtype):
+                yield
         finally:
-            Module.to(vae, own)
             vae.disable_tiling()
             vae.tile_latent_min_size, vae.tile_sample_min_size = usual
 

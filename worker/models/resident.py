@@ -101,7 +101,6 @@ class ResidentModel:
         width and height. Everything is drawn and encoded here, in the calling thread or in the
         text and image threads; the engine's is not held up.
         """
-        later_ticks = self._table(request, second_pass(request)).ticks if request.hires else 0
         indexes = [index for index in range(request.num_images) if index not in skip]
         return self._prepare(
             job_id,
@@ -111,7 +110,7 @@ class ResidentModel:
             indexes,
             first_pass(request),
             pictures,
-            later_ticks,
+            self._later_ticks(request),
             viewer,
         )
 
@@ -126,6 +125,29 @@ class ResidentModel:
         _, height, width = self._latent_shape(second_pass(request))
         enlarged = self._autoencoder.enlarge(first.finished.result(), height, width)
         return self._prepare_second(first, request, pictures, enlarged)
+
+    def prepare_again(
+        self, failed: Sample, request: GenerationRequest, pictures: Pictures
+    ) -> Sample | None:
+        """The failed sample's image from its beginning, in full precision.
+
+        None where full precision is what failed. `pictures` as in `prepare`.
+        """
+        if failed.key.full_precision or self._device.dtype == torch.float32:
+            return None
+        (again,), _ = self._prepare(
+            failed.job_id,
+            request,
+            failed.sequence,
+            failed.key.kind,
+            [failed.index],
+            first_pass(request),
+            pictures,
+            self._later_ticks(request),
+            failed.state.viewer,
+            full_precision=True,
+        )
+        return again
 
     def resume(
         self, first: Sample, request: GenerationRequest, checkpoint: Checkpoint, pictures: Pictures
@@ -165,6 +187,7 @@ class ResidentModel:
             later_ticks=0,
             viewer=first.state.viewer,
             enlarged=enlarged,
+            full_precision=first.key.full_precision,
         )
         second.earlier_ticks = first.ticks
         return second
@@ -214,6 +237,7 @@ class ResidentModel:
         later_ticks: int,
         viewer: Viewer | None,
         enlarged: Tensor | None = None,
+        full_precision: bool = False,
     ) -> tuple[list[Sample], list[Note]]:
         table = self._table(request, of_pass)
         loras = lora_set(request.loras)
@@ -222,7 +246,9 @@ class ResidentModel:
         unguided = request.model_copy(update={"guidance_scale": 1.0})
         wording = encode_wording(self.text, request if embedding is None else unguided, loras)
         shape = self._latent_shape(of_pass)
-        key = BatchKey(self.entry.id, shape, kind, _context_chunks(kind, wording), loras)
+        key = BatchKey(
+            self.entry.id, shape, kind, _context_chunks(kind, wording), loras, full_precision
+        )
         conditions = self._conditioner.read(
             pictures, of_pass.width, of_pass.height, of_pass.strength
         )
@@ -275,6 +301,9 @@ class ResidentModel:
         return self._tables.get(
             request.sampler, request.schedule, of_pass.steps, start, eta=request.eta
         )
+
+    def _later_ticks(self, request: GenerationRequest) -> int:
+        return self._table(request, second_pass(request)).ticks if request.hires else 0
 
     def _latent_shape(self, of_pass: Pass) -> tuple[int, int, int]:
         factor = self._autoencoder.scale_factor

@@ -14,6 +14,7 @@ from worker.models.company import Company
 from worker.models.control import ControlNets
 from worker.models.denoising import Denoising
 from worker.models.device import Device, translated_device_errors
+from worker.models.precision import in_full_precision
 from worker.models.snapshot import StateSnapshot, take_snapshot
 from worker.models.tap import Tap
 from worker.models.ticks import begin_tick
@@ -73,20 +74,26 @@ class DiffusionStepper:
         matrices = lines[:count, 3:].view(-1, PLANES, COLUMNS)
 
         latents = company.planes[:, 0].index_select(0, company.sample_of_row)
-        seen = (latents * scales.view(-1, 1, 1, 1)).to(self._device.dtype)
-        control = company.control_batch(self._controls)
-        residuals = control.residuals(seen, timesteps, company.added) if control else {}
+        precise = samples[0].key.full_precision
+        seen = latents * scales.view(-1, 1, 1, 1)
+        if not precise:
+            seen = seen.to(self._device.dtype)
+        lifted = [self._unet, *self._controls.values()] if precise else []
         self._adapters.switch(samples[0].key.loras)
-        output = self._unet(
-            seen if company.beside is None else torch.cat([seen, company.beside], dim=1),
-            timesteps,
-            encoder_hidden_states=company.contexts,
-            encoder_attention_mask=company.mask,
-            timestep_cond=company.guidance_embeddings,
-            added_cond_kwargs=company.added,
-            return_dict=False,
-            **residuals,
-        )[0].float()
+        with in_full_precision(lifted, self._device.dtype):
+            control = company.control_batch(self._controls)
+            residuals = control.residuals(seen, timesteps, company.added) if control else {}
+            beside, told = company.beside, company.guidance_embeddings
+            output = self._unet(
+                seen if beside is None else torch.cat([seen, beside.to(seen.dtype)], dim=1),
+                timesteps,
+                encoder_hidden_states=company.contexts.to(seen.dtype),
+                encoder_attention_mask=company.mask,
+                timestep_cond=None if told is None else told.to(seen.dtype),
+                added_cond_kwargs=company.added,
+                return_dict=False,
+                **residuals,
+            )[0].float()
         negative = output.index_select(0, company.negative_row)
         prediction = guide(output[:count], negative, guidance[:count])
         for i, factor in company.rescaled:

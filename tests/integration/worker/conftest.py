@@ -28,6 +28,7 @@ from worker.models.load import load_model
 from worker.pace import Pacer
 from worker.previews import Previews
 from worker.recorded_stepper import RecordedStepper
+from worker.spool import Spool
 from worker.workshop import Workshop
 
 
@@ -81,6 +82,7 @@ def shop(model, store, objects, redis_settings, attempts):
         metrics=metrics,
         pacer=pacer,
         checkpointer=Checkpointer(store, engine, attempts, seconds=2.0),
+        spool=Spool(None, 2**20),
         storage_patience_seconds=10.0,
         previews=previews,
     )

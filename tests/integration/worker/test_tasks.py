@@ -4,10 +4,11 @@ import dataclasses
 import io
 
 import pytest
+import torch
 from PIL import Image
 from pydantic import SecretStr
 
-from shared.errors import GenerationInvalid
+from shared.errors import GenerationInvalid, StorageUnavailable
 from shared.ids import attempt_prefix, job_prefix
 from shared.job import JobStatus
 from shared.objects import ObjectStore
@@ -15,9 +16,12 @@ from shared.settings import JobSettings, StorageSettings
 from tests.harness import TENANT
 from tests.tiny_checker import build_tiny_checker
 from worker.attempts import Ending
-from worker.models.device import DeviceSettings, resolve_device
+from worker.engine.batcher import Batcher
+from worker.engine.engine import Engine
+from worker.models.device import DeviceSettings, resolve_device, translated_device_errors
 from worker.models.image import Decoding
 from worker.models.safety import load_safety_checker
+from worker.spool import Spool
 from worker.tasks import work
 
 
@@ -117,6 +121,111 @@ def test_s3_may_not_stay_away_for_ever(shop, store, submit, claim):
     job = store.get(job_id)
     assert job.status is JobStatus.FAILED
     assert (job.error.code, job.error.retryable) == ("storage_unavailable", True)
+
+
+class AwayFor:
+    """The object store, away for the first so many uploads."""
+
+    def __init__(self, objects, uploads, seen):
+        self._objects = objects
+        self._left = uploads
+        self._seen = seen
+
+    def __getattr__(self, name):
+        return getattr(self._objects, name)
+
+    def put(self, key, data, content_type):
+        self._seen()
+        if self._left:
+            self._left -= 1
+            raise StorageUnavailable("away")
+        self._objects.put(key, data, content_type)
+
+
+@pytest.mark.parametrize("room", [2**20, 0])
+def test_pictures_wait_on_disk_while_s3_is_away(shop, store, submit, claim, room):
+    spool = Spool(None, room)
+    used = []
+    away = AwayFor(shop.objects, 3, lambda: used.append(spool.used_bytes))
+    job_id = submit(num_images=3)
+    attempt = claim()
+    work(dataclasses.replace(shop, objects=away, spool=spool), attempt)
+    job = store.get(job_id)
+    assert (job.status, job.attempts) == (JobStatus.SUCCEEDED, 1)
+    assert [len(shop.objects.get(image.key)) for image in job.images] == [
+        image.bytes for image in job.images
+    ]
+    assert [image.index for image in job.images] == [0, 1, 2]
+    assert bool(max(used)) is bool(room)
+    assert spool.used_bytes == 0
+    assert len(attempt.samples) == 3  # each was generated once
+
+
+class HalfPrecision:
+    """The tiny model, as one whose image 0 is NaN unless it is denoised in full precision."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def prepare(self, *args):
+        samples, notes = self._model.prepare(*args)
+        samples[0].state.planes.fill_(float("nan"))
+        return samples, notes
+
+    def prepare_again(self, failed, request, pictures):
+        samples, _ = self._model.prepare(
+            failed.job_id, request, 0, failed.key.kind, pictures=pictures
+        )
+        return samples[failed.index]
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_nan_is_never_a_picture(shop, store, submit, claim, model, half):
+    job_id = submit(num_images=2)
+    spoilt = HalfPrecision(model)
+    if not half:
+        spoilt.prepare_again = model.prepare_again  # a model in full precision has no other try
+    work(dataclasses.replace(shop, models={"tiny": spoilt}), claim())
+    job = store.get(job_id)
+    if half:
+        assert job.status is JobStatus.SUCCEEDED
+        assert [warning.code for warning in job.warnings] == ["denoised_again"]
+        assert "image 0" in job.warnings[0].detail
+    else:
+        assert (job.status, job.error.code) == (JobStatus.FAILED, "generation_invalid")
+
+
+class Small:
+    """The tiny model's stepper, on a device that two rows fill."""
+
+    def __init__(self, stepper):
+        self._stepper = stepper
+
+    def __getattr__(self, name):
+        return getattr(self._stepper, name)
+
+    def launch(self, samples):
+        with translated_device_errors():
+            if sum(sample.rows for sample in samples) > 2:
+                raise torch.OutOfMemoryError("full")
+        return self._stepper.launch(samples)
+
+
+def test_a_batch_that_does_not_fit_is_made_smaller_and_the_job_says_so(
+    shop, store, submit, claim, model
+):
+    small = Small(model.stepper)
+    engine = Engine(Batcher(lambda model: 8), {"tiny": small}, shop.metrics.observe_tick)
+    engine.start()
+    job_id = submit(num_images=2, guidance_scale=4.0)
+    work(dataclasses.replace(shop, engine=engine), claim())
+    engine.stop()
+    job = store.get(job_id)
+    assert job.status is JobStatus.SUCCEEDED
+    assert [warning.code for warning in job.warnings] == ["batch_narrowed"]
 
 
 class SpoiltModel:

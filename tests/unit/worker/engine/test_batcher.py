@@ -122,11 +122,12 @@ def test_reproducible_samples_never_fill_more_than_their_bucket():
     assert sum(sample.rows for sample in batch) == REPRODUCIBLE_ROWS
 
 
-def test_a_narrowed_group_stays_so_until_it_has_emptied():
+def test_a_narrowed_shape_stays_so_and_others_do_not():
     first, second = make_sample("a"), make_sample("b", sequence=1)
     batcher = batcher_of(first, second)
 
     batcher.narrow(KEY, 2)
+    batcher.narrow(KEY, 3)  # never wider again
     assert names(batcher.next()) == ["a"]
 
     batcher.discard(first)
@@ -134,7 +135,13 @@ def test_a_narrowed_group_stays_so_until_it_has_emptied():
     batcher.discard(second)  # no longer there: nothing happens
     batcher.add(first)
     batcher.add(second)
-    assert names(batcher.next()) == ["a", "b"]
+    assert names(batcher.next()) == ["a"]
+
+    batcher.discard(first)
+    batcher.discard(second)
+    for sequence, name in enumerate(["c", "d"]):
+        batcher.add(make_sample(name, key=LARGE, sequence=sequence))
+    assert names(batcher.next()) == ["c", "d"]
 
 
 def test_high_priority_displaces_across_rows_and_groups():

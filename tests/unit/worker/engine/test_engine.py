@@ -171,6 +171,13 @@ def test_a_batch_that_does_not_fit_is_halved_for_good(engine, stepper):
     for sample in samples:
         assert sample.finished.result(PATIENCE) == 4
     assert attempts.count(4) == 1
+    assert all(sample.narrowed for sample in samples)
+    later = [make_sample(name, rows=1) for name in "efgh"]
+    engine.submit(later)
+    for sample in later:
+        assert sample.finished.result(PATIENCE) == 4
+    assert attempts.count(4) == 1, "the width is remembered"
+    assert not any(sample.narrowed for sample in later)
 
 
 def test_what_does_not_fit_alone_fails(engine, stepper):

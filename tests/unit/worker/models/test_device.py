@@ -1,6 +1,7 @@
 """Devices: what is asked for is there or is told missing; device threads."""
 
 import threading
+import weakref
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from worker.models.device import (
     DeviceThread,
     Precision,
     resolve_device,
+    translated_device_errors,
 )
 
 CPU = resolve_device(DeviceSettings(device="cpu"))
@@ -69,3 +71,18 @@ def test_errors_are_translated(thread, raised, expected):
 
     with pytest.raises(expected):
         thread.call(fail)
+
+
+def test_what_did_not_fit_is_let_go_before_something_smaller_is_tried():
+    kept = []
+
+    def fill_memory():
+        large = torch.zeros(8)
+        kept.append(weakref.ref(large))
+        raise torch.OutOfMemoryError("full")
+
+    try:
+        with translated_device_errors():
+            fill_memory()
+    except ResourceExhausted:
+        assert kept[0]() is None  # while the error, with its traceback, is still in hand
