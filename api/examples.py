@@ -137,7 +137,16 @@ MODEL = {
     "loras": ["line-art"],
     "embeddings": [],
     "workers": [
-        {"bytes": 37_500_000, "max_rows": 8, "attention": "sdpa", "image_seconds": 1.9},
+        {
+            "bytes": 37_500_000,
+            "max_rows": 8,
+            "tick_seconds": {"1": 0.021, "2": 0.032, "4": 0.055, "8": 0.104},
+            "attention": "sdpa-flash-cpu",
+            "attention_shapes": {"4x256x256x32": "sdpa-flash-cpu"},
+            "forms": {"unet_4": "compiled", "unet_2": "building"},
+            "float8": False,
+            "image_seconds": 1.9,
+        },
     ],
 }
 

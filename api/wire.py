@@ -105,13 +105,20 @@ class JobAnswer(_Answer):
 class HolderAnswer(_Answer):
     """A live worker that holds a model warm, by what it measured.
 
-    `bytes` of weights; `max_rows`: the widest batch that it steps; `image_seconds`: one picture
-    with the model's defaults, alone.
+    `bytes` of weights; `max_rows`: the widest batch that it steps, its knee; `tick_seconds`: one
+    step by rows of the batch; `attention_shapes`: the kernel of each (heads x queries x keys x
+    size of a head); `forms`: what is compiled or captured of it, and the state of that;
+    `float8`: whether its linear layers have 8 bits; `image_seconds`: one picture with the model's
+    defaults, alone.
     """
 
     bytes: int
     max_rows: int
+    tick_seconds: dict[int, float]
     attention: str
+    attention_shapes: dict[str, str]
+    forms: dict[str, str]
+    float8: bool
     image_seconds: float
 
 

@@ -50,7 +50,7 @@ def made_up_picture(side: int, slope: float, grain: float) -> NDArray[np.uint8]:
 
 def worker_file(decoded: Tensor) -> bytes:
     """As a worker makes it; overwrites `decoded`."""
-    return encode_picture(as_pixels(decoded), request(), 0).data
+    return encode_picture(as_pixels(decoded).numpy(), request(), 0).data
 
 
 def diffusers_file(decoded: Tensor) -> bytes:

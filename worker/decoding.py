@@ -11,16 +11,18 @@ from worker.models.wording import Note
 
 
 def decode(
-    model: ResidentModel, latent: Tensor, index: int
+    model: ResidentModel, latent: Tensor, index: int, reproducible: bool
 ) -> tuple[NDArray[np.uint8], list[Note]]:
     """The picture of a latent, and what the client should know of how it was made.
+
+    `reproducible`: its bits must not depend on what was built to make decoding faster, and when.
 
     Raises:
         GenerationInvalid: in full precision, too, it is not finite or all of one value.
         ResourceExhausted: in tiles, too, it does not fit into memory.
     """
     try:
-        return model.decode(latent), []
+        return model.decode(latent, Decoding.WHOLE if reproducible else Decoding.FAST), []
     except GenerationInvalid:
         pixels = model.decode(latent, Decoding.FULL_PRECISION)
         return pixels, [("decoded_again", f"image {index} was decoded in full precision")]

@@ -24,6 +24,7 @@ STAGE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 JOB_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 ROW_BUCKETS = (1, 2, 4, 6, 8, 12, 16, 24, 32)
 STAGES = ("prepare", "denoise", "decode", "encode", "upload")
+FORM_STATES = ("building", "compiled", "graph", "compiled+graph", "failed")
 FAILURES = (
     GenerationInvalid,
     InputGone,
@@ -68,6 +69,25 @@ class WorkerMetrics:
             "tessera_batch_rows_limit",
             "The widest batch of a model: its knee, measured at warm-up.",
             ["model"],
+            registry=registry,
+        )
+        self.attention_shapes = Gauge(
+            "tessera_attention_shapes",
+            "Attention shapes of a model that this kernel was the fastest for, at warm-up.",
+            ["model", "kernel"],
+            registry=registry,
+        )
+        self.model_float8 = Gauge(
+            "tessera_model_float8",
+            "1 while the linear layers of a loaded model's UNet have 8 bits.",
+            ["model"],
+            registry=registry,
+        )
+        self.forms = Gauge(
+            "tessera_model_forms",
+            "Calls of a model at a fixed shape that are made faster ahead: how many are in "
+            "which state.",
+            ["model", "state"],
             registry=registry,
         )
         self.batch_groups = Gauge(
@@ -187,6 +207,12 @@ class WorkerMetrics:
         self.batch_groups.set(report.groups)
         self.image_steps.inc(report.samples)
         self.busy_seconds += report.seconds
+
+    def tell_forms(self, model: str, states: Iterable[str]) -> None:
+        """Tell how many forms of the model are in which state."""
+        counted = Counter(states)
+        for state in FORM_STATES:
+            self.forms.labels(model, state).set(counted[state])
 
     def observe_prompt(self, hit: bool) -> None:
         """Count one prompt that a job needed encoded."""

@@ -33,6 +33,8 @@ from worker.flight_record import FlightRecord
 from worker.gpu_metrics import watch_gpu
 from worker.identity import WorkerIdentity
 from worker.metrics import Inheritance, WorkerMetrics
+from worker.models.building import FormPlan
+from worker.models.compiling import keep_compiled
 from worker.models.device import Attention, DeviceSettings, Precision, resolve_device
 from worker.models.safety import SafetyChecker, load_safety_checker
 from worker.pace import Pacer
@@ -169,7 +171,13 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         device=settings.worker.device,
         precision=Precision(settings.worker.precision),
         attention=Attention(settings.worker.attention),
+        float8=settings.worker.float8 == "on",
+        float8_decibels=settings.worker.float8_decibels,
     )
+    if settings.worker.compile_cache is not None:
+        keep_compiled(settings.worker.compile_cache)
+    checker_path = settings.worker.safety_checker
+    safety = load_safety_checker(checker_path, resolve_device(device)) if checker_path else None
     steppers: dict[str, Stepper] = {}
     pacer = Pacer()
     shelf = Shelf(
@@ -180,12 +188,16 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         lambda stepper: RecordedStepper(stepper, record),
         metrics,
         pacer,
+        FormPlan(
+            compiled=settings.worker.compile == "on",
+            graphs=settings.worker.cuda_graphs == "on",
+            rows=settings.worker.fixed_rows,
+        ),
+        [safety.held] if safety else [],
     )
     shelf.fill()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         watch_gpu(registry)
-    checker_path = settings.worker.safety_checker
-    safety = load_safety_checker(checker_path, resolve_device(device)) if checker_path else None
     previews = Previews(store, compressors)
     batcher = Batcher(lambda model: steppers[model].max_rows)
 

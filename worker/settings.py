@@ -21,6 +21,10 @@ from shared.settings import (
     TesseraSettings,
     settings_errors,
 )
+from worker.engine.rows import ROW_BUCKETS
+
+# Each size that is compiled or captured costs minutes of building, or device memory.
+MOST_FIXED_ROWS = 4
 
 
 class WorkerSettings(TesseraSettings):
@@ -51,6 +55,21 @@ class WorkerSettings(TesseraSettings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
     attention: Literal["auto", "xformers", "sdpa"] = "auto"
+    # Whether the UNet's linear layers have 8 bits, if pictures then come so close, in decibels, to
+    # those without.
+    float8: Literal["off", "on"] = "off"
+    float8_decibels: float = Field(default=25.0, gt=0)
+    # Whether UNet and VAE are compiled for the default size, beside the running work.
+    compile: Literal["off", "on"] = "off"
+    # Whether the UNet's calls at these sizes are captured as CUDA graphs.
+    cuda_graphs: Literal["off", "on"] = "off"
+    # Rows of the batches that are compiled or captured, with commas between them: four at most.
+    fixed_rows: Annotated[tuple[int, ...], NoDecode] = (2, 4, 8, 16)
+    # Where what was compiled is kept for the next start; None: in the system's temporary folder.
+    compile_cache: Path | None = None
+    # GPUs, as CUDA_VISIBLE_DEVICES names them, with commas between: each has a process, and the
+    # metrics port of the n-th is n higher. Default: one process, with what the environment shows.
+    gpus: Annotated[tuple[str, ...], NoDecode] = ()
     # Ids of the models that this worker may hold, with commas between them; default: all.
     worker_models: Annotated[tuple[str, ...], NoDecode] = ()
     # What the weights of all models in memory may take together; default: all must fit.
@@ -58,12 +77,20 @@ class WorkerSettings(TesseraSettings):
     # How long the jobs of a model that nobody holds wait before one with work makes room.
     model_patience_seconds: float = Field(default=20.0, ge=0)
 
-    @field_validator("worker_models", mode="before")
+    @field_validator("worker_models", "gpus", mode="before")
     @classmethod
     def _split(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("fixed_rows", mode="before")
+    @classmethod
+    def _numbers(cls, value: str | tuple[int, ...]) -> tuple[int, ...]:
+        rows = tuple(int(part) for part in value.split(",")) if isinstance(value, str) else value
+        if not set(rows) <= set(ROW_BUCKETS) or not 1 <= len(rows) <= MOST_FIXED_ROWS:
+            raise ValueError(f"at most four of {ROW_BUCKETS}")
+        return rows
 
 
 @dataclass(frozen=True)

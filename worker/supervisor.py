@@ -1,9 +1,7 @@
-"""The supervisor: starts the GPU process, tidies up after its death, and starts the next one."""
+"""The supervisor: starts a process for each GPU, tidies up after its death, starts the next."""
 
 import logging
-import os
 import signal
-import sys
 import time
 
 from shared.connections import connect, store_errors
@@ -12,19 +10,13 @@ from shared.queue import TicketQueue, connect_rq
 from shared.rq_workers import bury
 from shared.store.job_store import JobStore
 from worker import gpu_process, runtime
-from worker.flight_record import FlightRecord
-from worker.metrics import Inheritance
-from worker.settings import Settings, new_worker_id
+from worker.charge import Charge, Live
+from worker.settings import Settings
 
 log = logging.getLogger(__name__)
 
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 WATCHED = STOP_SIGNALS | {signal.SIGCHLD}
-
-# A process that lived this long is restarted at once, another after a pause that doubles.
-STABLE_SECONDS = 30.0
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
 
 # A store that stays away longer leaves the jobs to the keeper and to the end of their leases.
 TIDY_TRIES = 20
@@ -32,85 +24,82 @@ TIDY_PAUSE_SECONDS = 0.5
 
 
 class Supervisor:
-    """Never touches the device and runs no thread, so that it can fork.
+    """Never touches a device and runs no thread, so that it can fork.
 
     Everything heavy is imported before the fork: a new GPU process has only to load the models.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, live: Live = gpu_process.live) -> None:
+        """`live` is what a GPU process does."""
         self._settings = settings
         self._stopping = False
-        self._lifeline = -1
-        self._pause = 0.0
-        self._past = Inheritance()
+        count = max(len(settings.worker.gpus), 1)
+        self._charges = [Charge(settings, number, live) for number in range(count)]
 
     def run(self) -> int:
-        """Keep a GPU process alive until SIGTERM or SIGINT; the exit status."""
+        """Keep a process for each GPU alive until SIGTERM or SIGINT; the exit status."""
         # Blocked, and fetched where they can be acted on: no handler runs in between.
         signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        final = runtime.DRAINED
         while True:
-            began = time.monotonic()
-            worker_id = new_worker_id()
-            record = FlightRecord(self._settings.worker.slots)
-            status = self._watch(self._fork(worker_id, record))
-            if status in (runtime.DRAINED, gpu_process.MISCONFIGURED):
-                return status
-            self._past.deaths += 1
-            log.error("the GPU process died", extra={"status": status, "worker": worker_id})
-            self._tidy_up(worker_id, record)
-            if self._stop_requested_within(self._next_pause(time.monotonic() - began)):
-                return 0
+            for charge in self._charges:
+                if charge.start_at is not None and charge.start_at <= time.monotonic():
+                    charge.start(self._charges, WATCHED)
+            starts = [one.start_at for one in self._charges if one.start_at is not None]
+            if not starts and all(charge.pid is None for charge in self._charges):
+                return final
+            self._wait(min(starts, default=None))
+            for charge in self._charges:
+                status = charge.ended()
+                if status is None or status == runtime.DRAINED:
+                    continue
+                if status == gpu_process.MISCONFIGURED:
+                    final = status
+                    self._stop()  # the others are configured alike
+                    continue
+                charge.past.deaths += 1
+                log.error(
+                    "the GPU process died", extra={"status": status, "worker": charge.worker_id}
+                )
+                self._tidy_up(charge)
+                if not self._stopping:
+                    charge.restart_later()
 
-    def _fork(self, worker_id: str, record: FlightRecord) -> int:
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid:
-            os.close(reading)
-            self._lifeline = writing
-            return pid
-        os.close(writing)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-        status = gpu_process.DEFECT
-        try:
-            status = gpu_process.live(self._settings, worker_id, record, self._past, reading)
-        except Exception:  # the child must not go on in the parent's code
-            log.exception("the GPU process failed")
-        finally:
-            logging.shutdown()
-            sys.stderr.flush()
-            os._exit(status)
+    def _wait(self, until: float | None) -> None:
+        """Sleep until a process ends, a stop is asked for, or that monotonic time."""
+        if until is None:
+            found: int | None = signal.sigwait(WATCHED)
+        else:
+            told = signal.sigtimedwait(WATCHED, max(until - time.monotonic(), 0.0))
+            found = told.si_signo if told else None
+        if found in STOP_SIGNALS:
+            self._stop()
 
-    def _watch(self, pid: int) -> int:
-        """The child's exit status, negative for a signal; stop signals are passed on to it."""
-        while True:
-            if signal.sigwait(WATCHED) in STOP_SIGNALS:
-                self._stopping = True
-                os.kill(pid, signal.SIGTERM)
-                continue
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                os.close(self._lifeline)
-                return os.waitstatus_to_exitcode(status)
+    def _stop(self) -> None:
+        self._stopping = True
+        for charge in self._charges:
+            charge.stop()
 
-    def _tidy_up(self, worker_id: str, record: FlightRecord) -> None:
+    def _tidy_up(self, charge: Charge) -> None:
         """Give the dead process' jobs back at once, and take its name out of the books."""
         for _ in range(TIDY_TRIES):
             try:
-                self._reap(worker_id, record)
+                self._reap(charge)
                 return
             except StoreUnavailable as error:
                 log.warning("cannot take the jobs back yet: %s", error.detail)
             if self._stop_requested_within(TIDY_PAUSE_SECONDS):
                 return
 
-    def _reap(self, worker_id: str, record: FlightRecord) -> None:
+    def _reap(self, charge: Charge) -> None:
+        worker_id = charge.worker_id
         pair = connect(self._settings.redis, name="tessera-supervisor")
         store = JobStore(pair, self._settings.jobs)
-        reaped = store.reap(worker_id=worker_id, blamed=record.blamed())
+        reaped = store.reap(worker_id=worker_id, blamed=charge.record.blamed())
         store.forget_worker(worker_id)
-        self._past.leases_reaped += len(reaped.requeued) + len(reaped.failed)
+        charge.past.leases_reaped += len(reaped.requeued) + len(reaped.failed)
         records = (store.get(job_id) for job_id in reaped.failed)
-        self._past.jobs_lost.update(job.request.model for job in records if job is not None)
+        charge.past.jobs_lost.update(job.request.model for job in records if job is not None)
         log.warning(
             "took the dead process' jobs back",
             extra={"requeued": reaped.requeued, "failed": reaped.failed},
@@ -124,14 +113,7 @@ class Supervisor:
         for connection in (tickets, rq_connection, pair.durable, pair.scratch):
             connection.close()
 
-    def _next_pause(self, lived_seconds: float) -> float:
-        if lived_seconds > STABLE_SECONDS:
-            self._pause = 0.0
-        pause = self._pause
-        self._pause = min(max(pause * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
-        return pause
-
     def _stop_requested_within(self, seconds: float) -> bool:
-        if not self._stopping:
-            self._stopping = signal.sigtimedwait(STOP_SIGNALS, seconds) is not None
+        if not self._stopping and signal.sigtimedwait(STOP_SIGNALS, seconds) is not None:
+            self._stop()
         return self._stopping

@@ -81,7 +81,8 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages, shipment: Shipmen
             continue
         finished_at = time.monotonic()
         with stages.stage("decode"), shop.record.in_hands(job.id):
-            decoded, told = decode(model, sample.finished.result(), sample.index)
+            latent = sample.finished.result()
+            decoded, told = decode(model, latent, sample.index, request.reproducible)
             pixels = finished_size.composite(decoded)
             notes += told
             if shop.safety is not None and shop.safety.flags(pixels):

@@ -55,7 +55,11 @@ def _model(entry: ModelEntry, default: str, workers: Sequence[WorkerRecord]) -> 
             HolderAnswer(
                 bytes=held.bytes,
                 max_rows=held.max_rows,
+                tick_seconds=held.tick_seconds,
                 attention=held.attention,
+                attention_shapes=held.attention_shapes,
+                forms=held.forms,
+                float8=held.float8,
                 image_seconds=held.image_seconds,
             )
             for held in holders

@@ -1,1 +1,1 @@
-"""Benchmarks that need CUDA; each runs alone, without queue, store or network."""
+"""Benchmarks of a GPU on models of true size with random weights: `python -m bench.gpu`."""

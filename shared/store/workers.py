@@ -21,8 +21,12 @@ class WorkerState(StrEnum):
 class HeldModel(BaseModel):
     """A model in a worker's memory, as it was measured there.
 
-    `bytes` are its weights', `max_rows` the widest batch worth stepping, `tick_seconds` the time
-    of a tick by rows, `image_seconds` that of one picture with the model's defaults.
+    `bytes` are its weights', `max_rows` the widest batch worth stepping (its knee), `tick_seconds`
+    the time of a tick by rows, `image_seconds` that of one picture with the model's defaults.
+    `attention` names the kernels in use, `attention_shapes` the one of each shape (heads x queries
+    x keys x size of a head); `forms` the state of what was built of it: `unet_4` is its UNet at
+    four rows. `float8`: whether its linear layers have 8 bits, `float8_decibels` how close pictures
+    come with that, where it was tried.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +34,10 @@ class HeldModel(BaseModel):
     bytes: int
     max_rows: int
     attention: str
+    attention_shapes: dict[str, str] = {}
+    forms: dict[str, str] = {}
+    float8: bool = False
+    float8_decibels: float | None = None
     tick_seconds: dict[int, float]
     image_seconds: float
 

@@ -33,7 +33,13 @@ embeddings = [{ name = "style", path = "style.safetensors" }]
 """
 
 HELD = HeldModel(
-    bytes=1000, max_rows=8, attention="sdpa", tick_seconds={1: 0.1, 2: 0.2}, image_seconds=2.5
+    bytes=1000,
+    max_rows=8,
+    attention="sdpa-flash",
+    attention_shapes={"8x64x77x40": "sdpa-flash"},
+    forms={"unet_4": "compiled"},
+    tick_seconds={1: 0.1, 2: 0.2},
+    image_seconds=2.5,
 )
 WORKER = WorkerRecord(
     id="w1",
@@ -73,5 +79,14 @@ def test_models_tell_their_names_and_their_holders(settings: Settings, store: Jo
     assert (tiny["controls"], tiny["loras"]) == (["canny", "depth"], ["line-art"])
     assert (large["family"], large["embeddings"], large["loaded"]) == ("sdxl", ["style"], False)
     assert tiny["workers"] == [
-        {"bytes": 1000, "max_rows": 8, "attention": "sdpa", "image_seconds": 2.5}
+        {
+            "bytes": 1000,
+            "max_rows": 8,
+            "attention": "sdpa-flash",
+            "attention_shapes": {"8x64x77x40": "sdpa-flash"},
+            "forms": {"unet_4": "compiled"},
+            "float8": False,
+            "tick_seconds": {"1": 0.1, "2": 0.2},
+            "image_seconds": 2.5,
+        }
     ]

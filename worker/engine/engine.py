@@ -113,7 +113,7 @@ class Engine:
     def call(self, action: Callable[[], object]) -> None:
         """Do this on the engine's thread, after what was asked for before; wait for it.
 
-        From any other thread. Raises EngineStopped.
+        From any other thread. Raises EngineStopped, and what `action` raises.
         """
         done: Future[None] = Future()
         with self._changed:
@@ -175,8 +175,14 @@ class Engine:
                 if sample.job_id in cancellations:
                     self._retire(sample, SampleCanceled())
         for action, done in calls:
-            action()
-            done.set_result(None)
+            try:
+                action()
+            except DeviceLost:
+                raise
+            except Exception as error:  # noqa: BLE001 the caller's, not the engine's
+                done.set_exception(error)
+            else:
+                done.set_result(None)
         return True
 
     def _welcome(self, sample: Sample) -> None:

@@ -60,8 +60,9 @@ class Company:
         if pooled is not None:
             height, width = (pixels_per_latent * side for side in samples[0].key.latent_shape[1:])
             # The picture's size, where its crop begins, the size to be made: nothing is cropped.
-            sizes = pooled.new_tensor([height, width, 0, 0, height, width])
-            self.added = {"text_embeds": pooled, "time_ids": sizes.expand(self.rows, -1)}
+            sizes = torch.tensor([height, width, 0, 0, height, width], dtype=pooled.dtype)
+            there = device.staged(sizes).to(device.place, non_blocking=True)
+            self.added = {"text_embeds": pooled, "time_ids": there.expand(self.rows, -1)}
         self._row_contexts = [*prompts, *negatives]
         self.beside = self._stack([state.beside for state in self._states])
         self.guidance_embeddings = self._stack([state.guidance_embedding for state in self._states])

@@ -1,11 +1,13 @@
 """The device that models run on, and the threads that alone may drive it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from importlib.util import find_spec
 from traceback import clear_frames
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -14,6 +16,9 @@ from torch import Tensor
 
 from shared.errors import ConfigurationError, ResourceExhausted
 from worker.engine.stepper import DeviceLost
+
+# What a CUDA device has to be for products of 8-bit numbers: Ada, Hopper and later.
+FLOAT8_CAPABILITY = (8, 9)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,11 +34,11 @@ class Precision(StrEnum):
 
 
 class Attention(StrEnum):
-    """The implementation of attention."""
+    """The implementation of attention; of several kernels the fastest for each shape is taken."""
 
-    AUTO = "auto"  # the fastest on the model's own shapes, found at warm-up
+    AUTO = "auto"  # torch's kernels and xformers', where it is installed
     XFORMERS = "xformers"
-    SDPA = "sdpa"
+    SDPA = "sdpa"  # torch's: flash, cuDNN, efficient, math
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class DeviceSettings:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Precision = Precision.AUTO
     attention: Attention = Attention.AUTO
+    float8: bool = False
+    # Where pictures with 8-bit layers come less close to those without, the layers stay.
+    float8_decibels: float = 25.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,11 @@ class Device:
         """Whether work is queued on streams; on a CPU a call returns when it is done."""
         return self.place.type == "cuda"
 
+    def wait(self) -> None:
+        """Wait for what was begun on the current stream."""
+        if self.is_cuda:
+            torch.cuda.current_stream().synchronize()
+
     @property
     def name(self) -> str:
         """What kind of device it is."""
@@ -69,6 +82,13 @@ class Device:
     def staged(self, tensor: Tensor) -> Tensor:
         """The tensor in memory that the device can fetch without holding up its thread."""
         return tensor.pin_memory() if self.is_cuda else tensor
+
+    def fetched(self, tensor: Tensor) -> Tensor:
+        """The tensor on the host, complete once the current stream has been waited for."""
+        if not self.is_cuda:
+            return tensor
+        host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        return host.copy_(tensor, non_blocking=True)
 
     def indexes(self, indexes: list[int]) -> Tensor:
         """Places in a batch, there without waiting for what the device does."""
@@ -83,6 +103,12 @@ def resolve_device(settings: DeviceSettings) -> Device:
     place = torch.device("cuda" if found and settings.device != "cpu" else "cpu")
     if settings.attention is Attention.XFORMERS and place.type != "cuda":
         raise ConfigurationError("attention `xformers` needs a CUDA device")
+    if settings.attention is Attention.XFORMERS and find_spec("xformers") is None:
+        raise ConfigurationError("attention `xformers` is configured, but not installed")
+    if settings.float8 and place.type == "cuda":
+        capability = torch.cuda.get_device_capability(place)
+        if capability < FLOAT8_CAPABILITY:
+            raise ConfigurationError(f"8-bit layers need a later chip than {capability}")
     precision = settings.precision
     if precision is Precision.AUTO:
         precision = Precision.FP16 if place.type == "cuda" else Precision.FP32
@@ -138,6 +164,22 @@ class DeviceThread:
         the device is beyond repair.
         """
         return self._executor.submit(self._run, partial(function, *args, **kwargs)).result()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The thread does nothing while the block runs."""
+        reached, released = threading.Event(), threading.Event()
+
+        def stand_still() -> None:
+            reached.set()
+            released.wait()
+
+        self._executor.submit(stand_still)
+        reached.wait()
+        try:
+            yield
+        finally:
+            released.set()
 
     def close(self) -> None:
         """End the thread after what it has begun; calls that still wait raise CancelledError."""

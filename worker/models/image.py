@@ -1,7 +1,8 @@
 """Pictures to latents and back: the VAE, on a thread of its own."""
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,7 +14,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from shared.errors import GenerationInvalid
+from worker.models.compiling import forbid_recompiling
 from worker.models.device import Device, DeviceThread
+from worker.models.forms import Form
 from worker.models.precision import in_full_precision
 
 
@@ -33,6 +36,7 @@ class Decoding(StrEnum):
     """How a latent becomes a picture."""
 
     WHOLE = "whole"
+    FAST = "fast"  # by a form where there is one for the size: the bits depend on whether there is
     TILED = "tiled"  # in less memory
     FULL_PRECISION = "full precision"  # where the model's own type overflows
 
@@ -44,18 +48,33 @@ class Autoencoder:
     """
 
     def __init__(self, vae: Any, device: Device) -> None:
-        self._vae = vae
+        self.vae = vae
+        self._device = device
         self._thread = DeviceThread("image", device)
+        self._form: Form | None = None
 
     @property
     def scale_factor(self) -> int:
         """How many pixels of a side one latent stands for."""
-        return int(2 ** (len(self._vae.config.block_out_channels) - 1))
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @property
     def channels(self) -> int:
         """Of a latent."""
-        return int(self._vae.config.latent_channels)
+        return int(self.vae.config.latent_channels)
+
+    def adopt(self, form: Form) -> None:
+        """Decode by this form what fits it, from now on."""
+
+        def swap() -> None:
+            forbid_recompiling()
+            self._form = form
+
+        self._thread.call(swap)
+
+    def held(self) -> AbstractContextManager[None]:
+        """The thread does nothing while the block runs."""
+        return self._thread.held()
 
     def encode(self, picture: Tensor) -> Posterior:
         """The latents of a [3, H, W] float32 picture between -1 and 1, in the sampler's scale."""
@@ -77,9 +96,9 @@ class Autoencoder:
         self._thread.close()
 
     def _encode(self, picture: Tensor) -> Posterior:
-        pixels = picture[None].to(self._vae.device, self._vae.dtype)
-        found = self._vae.encode(pixels).latent_dist
-        scale = self._vae.config.scaling_factor
+        pixels = picture[None].to(self.vae.device, self.vae.dtype)
+        found = self.vae.encode(pixels).latent_dist
+        scale = self.vae.config.scaling_factor
         return Posterior(
             mean=found.mean[0].float().cpu() * scale,
             deviation=found.std[0].float().cpu() * scale,
@@ -90,19 +109,28 @@ class Autoencoder:
         return enlarged[0].cpu()
 
     def _decode(self, latent: Tensor, decoding: Decoding) -> NDArray[np.uint8]:
-        scaled = latent[None] / self._vae.config.scaling_factor
         with self._made_ready(latent, decoding):
-            picture = self._vae.decode(scaled.to(self._vae.dtype)).sample[0].float()
-        if not torch.isfinite(picture).all():
-            raise GenerationInvalid("the picture is not finite")
+            scaled = (latent[None] / self.vae.config.scaling_factor).to(self.vae.dtype)
+            if decoding is Decoding.FAST and self._form is not None and self._form.fits(scaled):
+                picture = self._form(scaled)[0].float()
+            else:
+                picture = self.vae.decode(scaled).sample[0].float()
         # Before it is clamped: what a prompt for black gives still varies below zero.
-        if picture.amax() == picture.amin():
+        ends = self._device.fetched(torch.stack(picture.aminmax()))
+        # Bytes before they are moved: a quarter of the traffic.
+        pixels = self._device.fetched(as_pixels(picture))
+        self._device.wait()
+        least, most = ends.tolist()
+        if not math.isfinite(most - least):  # NaN anywhere is both
+            raise GenerationInvalid("the picture is not finite")
+        if least == most:
             raise GenerationInvalid("the picture has one value everywhere")
-        return as_pixels(picture)
+        image: NDArray[np.uint8] = pixels.numpy()
+        return image
 
     @contextmanager
     def _made_ready(self, latent: Tensor, decoding: Decoding) -> Iterator[None]:
-        vae = self._vae
+        vae = self.vae
         usual = vae.tile_latent_min_size, vae.tile_sample_min_size
         lifted = [vae] if decoding is Decoding.FULL_PRECISION else []
         if decoding is Decoding.TILED:  # of half the longer side; their seams are blended
@@ -110,19 +138,17 @@ class Autoencoder:
             vae.tile_latent_min_size, vae.tile_sample_min_size = side, side * self.scale_factor
             vae.enable_tiling()
         try:
-            with in_full_precision(lifted, vae.dtype):
+            with in_full_precision(lifted):
                 yield
         finally:
             vae.disable_tiling()
             vae.tile_latent_min_size, vae.tile_sample_min_size = usual
 
 
-def as_pixels(picture: Tensor) -> NDArray[np.uint8]:
-    """A decoder's float32 [3, H, W] output, nominally -1 to 1, as height x width x 3 on the host.
+def as_pixels(picture: Tensor) -> Tensor:
+    """A decoder's float32 [3, H, W] output, nominally -1 to 1, as bytes, height x width x 3.
 
     Overwrites `picture`. Rounds as diffusers' image processor does, to the last bit.
     """
     scaled = picture.div_(2).add_(0.5).clamp_(0, 1).mul_(255).round_()
-    # Bytes before they are moved: a quarter of the traffic.
-    image: NDArray[np.uint8] = scaled.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
-    return image
+    return scaled.to(torch.uint8).permute(1, 2, 0).contiguous()

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from shared.catalog import Family, ModelEntry
 from shared.errors import ConfigurationError
-from worker.models.attention import AttentionChoice
+from worker.models.attention import AttentionChoice, use_attention
 from worker.models.checkpoint import convert_vae
 from worker.models.control_nets import load_controls
 from worker.models.device import Device, DeviceSettings, resolve_device
@@ -19,6 +19,7 @@ from worker.models.embeddings import load_embeddings
 from worker.models.files import check_hashes, files_of, locate_model, locate_weights
 from worker.models.fingerprint import fingerprint
 from worker.models.folder import weight_files
+from worker.models.fused_qkv import fuse_projections
 from worker.models.image import Autoencoder
 from worker.models.lora import load_loras
 from worker.models.parts import ModelParts, open_parts
@@ -28,10 +29,8 @@ from worker.models.weights import build_module, count_elements, module_bytes, re
 from worker.samplers.catalog import SAMPLERS, make_scheduler
 
 
-def load_model(
-    entry: ModelEntry, settings: DeviceSettings, attention: AttentionChoice | None = None
-) -> ResidentModel:
-    """Load a model to the device; `attention` is the process' choice, if others share it.
+def load_model(entry: ModelEntry, settings: DeviceSettings) -> ResidentModel:
+    """Load a model to the device.
 
     Raises ConfigurationError with the reason where its files, their content or the device are
     not what they should be.
@@ -64,14 +63,16 @@ def load_model(
     if entry.prediction is not None:
         scheduler_config["prediction_type"] = entry.prediction
     _check_sampler(entry, scheduler_config)
+    use_attention(unet, AttentionChoice())
     if device.is_cuda:
+        fuse_projections(unet)
         unet = unet.to(memory_format=torch.channels_last)
         vae = vae.to(memory_format=torch.channels_last)
         torch.cuda.current_stream().synchronize()
     return ResidentModel(
         entry=entry,
         device=device,
-        attention=attention or AttentionChoice(settings.attention),
+        settings=settings,
         unet=unet,
         text=text,
         autoencoder=Autoencoder(vae, vae_device),

@@ -4,18 +4,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-from torch.nn import Module
+from torch import Tensor
 
 
 @contextmanager
-def in_full_precision(modules: Iterable[Any], own: torch.dtype) -> Iterator[None]:
-    """The modules compute in fp32 meanwhile and are what they were afterwards, to the bit."""
-    modules = list(modules)
+def in_full_precision(modules: Iterable[Any]) -> Iterator[None]:
+    """The modules compute in fp32 meanwhile and are what they were afterwards, to the bit.
+
+    Their own weights stay where they are beside the others: graphs know them by their address.
+    """
+    own: list[tuple[Tensor, Tensor]] = []
     try:
         for module in modules:
-            Module.to(module, torch.float32)  # diffusers' own `to` warns, though nothing is lost
+            for tensor in (*module.parameters(), *module.buffers()):
+                if tensor.is_floating_point():
+                    own.append((tensor, tensor.data))
+                    tensor.data = tensor.data.float()
         yield
     finally:
-        for module in modules:
-            Module.to(module, own)
+        for tensor, data in own:
+            tensor.data = data

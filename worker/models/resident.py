@@ -1,7 +1,7 @@
 """A resident model: what a job thread needs of it, from the prompt to the pixels."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
@@ -16,22 +16,22 @@ from shared.checkpoint import Checkpoint
 from shared.request import PRIORITIES, GenerationRequest, Output, Priority
 from worker.engine.engine import Engine
 from worker.engine.sample import BatchKey, Kind, Sample
-from worker.models.attention import AttentionChoice
 from worker.models.conditioning import Conditioner
 from worker.models.control import ControlNets
 from worker.models.denoising import begin
-from worker.models.device import Device
+from worker.models.device import Device, DeviceSettings
 from worker.models.guidance import embed_guidance
 from worker.models.image import Autoencoder, Decoding
 from worker.models.lora import Loras, lora_set
 from worker.models.passes import Pass, first_pass, second_pass
 from worker.models.pictures import NO_PICTURES, Pictures
 from worker.models.preview import fit_preview_map
+from worker.models.readiness import Readiness
 from worker.models.snapshot import restore
 from worker.models.stepper import DiffusionStepper
 from worker.models.text import TextEncoder
 from worker.models.viewer import Viewer
-from worker.models.warm_up import WarmUp, find_knee, measure_ticks
+from worker.models.warm_up import WarmUp
 from worker.models.wording import Note, Wording, encode_wording
 from worker.samplers.tables import SamplerTable, SamplerTables
 
@@ -49,7 +49,7 @@ class ResidentModel:
         self,
         entry: ModelEntry,
         device: Device,
-        attention: AttentionChoice,
+        settings: DeviceSettings,
         unet: Any,
         text: TextEncoder,
         autoencoder: Autoencoder,
@@ -70,10 +70,18 @@ class ResidentModel:
         self._loras = loras
         self._autoencoder = autoencoder
         self._conditioner = Conditioner(autoencoder, unet.config.in_channels, device)
-        self._unet = unet
+        self.unet = unet
         self._device = device
-        self._attention = attention
         self._tables = SamplerTables(scheduler_config)
+        self.readiness = Readiness(
+            unet,
+            self.stepper,
+            autoencoder,
+            device,
+            settings,
+            self._default_request(),
+            lambda request: self.prepare("warm-up", request, 0, Kind.ORDINARY)[0][0],
+        )
 
     @property
     def cell_pixels(self) -> int:
@@ -169,6 +177,8 @@ class ResidentModel:
     def fits(self, request: GenerationRequest) -> str:
         """What a checkpoint of this request must say to be resumed here."""
         facts = [CHECKPOINT_VERSION, diffusers.__version__, self._identity, str(self._device.dtype)]
+        if self.readiness.float8:
+            facts.append("float8")
         if request.reproducible:
             facts += [str(torch.__version__), self._device.name]
         return sha256("\n".join([*facts, request.model_dump_json()]).encode()).hexdigest()
@@ -202,23 +212,15 @@ class ResidentModel:
     def warm_up(self, engine: Engine) -> WarmUp:
         """Time the model, set what depends on it, and make one picture through the engine.
 
-        To be called once, before the model takes work. The first model of a process is warmed
-        while the engine steps no other.
+        To be called once, before the model takes work.
         """
-        request = self._default_request()
-        attention = self._attention.settle(
-            self._unet, self._device, lambda: self._time_tick(request, 2)
-        )
-        tick_seconds = measure_ticks(lambda rows: self._time_tick(request, rows))
-        self.stepper.max_rows = find_knee(tick_seconds)
-        fit = self.fit_previews()
-        began = time.perf_counter()
-        samples, _ = self.prepare("warm-up", request, sequence=0, kind=Kind.ORDINARY)
-        engine.submit(samples)
-        for sample in samples:
-            self.decode(sample.finished.result())
-        image_seconds = time.perf_counter() - began
-        return WarmUp(attention, self.stepper.max_rows, tick_seconds, image_seconds, fit)
+        return self.readiness.warm_up(engine, self.fit_previews())
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The model's own device threads do nothing while the block runs."""
+        with self.text.held(), self._autoencoder.held():
+            yield
 
     def fit_previews(self) -> float:
         """Make previews possible, once and before one is asked for; the fit's R squared."""
@@ -291,7 +293,7 @@ class ResidentModel:
         return samples, [*wording.notes, *self._loras.notes(loras)]
 
     def _guidance_embedding(self, request: GenerationRequest) -> Tensor | None:
-        width: int | None = self._unet.config.time_cond_proj_dim
+        width: int | None = self.unet.config.time_cond_proj_dim
         if width is None:
             return None
         return embed_guidance(request.guidance_scale, width).to(self._device.dtype)
@@ -308,12 +310,6 @@ class ResidentModel:
     def _latent_shape(self, of_pass: Pass) -> tuple[int, int, int]:
         factor = self._autoencoder.scale_factor
         return (self._autoencoder.channels, of_pass.height // factor, of_pass.width // factor)
-
-    def _time_tick(self, request: GenerationRequest, rows: int) -> float:
-        unguided = request.model_copy(update={"guidance_scale": 1.0})
-        (sample,), _ = self.prepare("warm-up", unguided, sequence=0, kind=Kind.ORDINARY)
-        self.stepper.admit(sample)
-        return self.stepper.launch([sample] * rows).wait().seconds
 
     def _default_request(self) -> GenerationRequest:
         return GenerationRequest(

@@ -1,5 +1,6 @@
 """The safety checker: a classifier over finished pictures that an operator may configure."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ class SafetyChecker:
         normal = (scaled - MEAN) / DEVIATION
         view = self._device.staged(torch.from_numpy(normal).permute(2, 0, 1)[None])
         return self._thread.call(self._flags, view)
+
+    def held(self) -> AbstractContextManager[None]:
+        """The thread does nothing while the block runs."""
+        return self._thread.held()
 
     def close(self) -> None:
         """End the thread."""

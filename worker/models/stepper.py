@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from worker.engine.rows import ROW_BUCKETS
-from worker.engine.sample import Sample
+from worker.engine.sample import Kind, Sample
 from worker.engine.stepper import Tick
 from worker.models.adapters import Adapters
 from worker.models.company import Company
 from worker.models.control import ControlNets
 from worker.models.denoising import Denoising
 from worker.models.device import Device, translated_device_errors
+from worker.models.forms import Form, UNetInput, UNetShape
 from worker.models.precision import in_full_precision
 from worker.models.snapshot import StateSnapshot, take_snapshot
 from worker.models.tap import Tap
@@ -41,6 +42,8 @@ class DiffusionStepper:
         self._pixels_per_latent = pixels_per_latent
         self._company: Company | None = None
         self.tap = Tap(device)
+        # What was built ahead; ticks without LoRAs, ControlNets and masks use it where it fits.
+        self.forms: dict[UNetShape, Form] = {}
         # Warm-up lowers it to what is worth it.
         self.max_rows = ROW_BUCKETS[-1]
 
@@ -78,22 +81,30 @@ class DiffusionStepper:
         seen = latents * scales.view(-1, 1, 1, 1)
         if not precise:
             seen = seen.to(self._device.dtype)
-        lifted = [self._unet, *self._controls.values()] if precise else []
         self._adapters.switch(samples[0].key.loras)
-        with in_full_precision(lifted, self._device.dtype):
-            control = company.control_batch(self._controls)
-            residuals = control.residuals(seen, timesteps, company.added) if control else {}
-            beside, told = company.beside, company.guidance_embeddings
-            output = self._unet(
-                seen if beside is None else torch.cat([seen, beside.to(seen.dtype)], dim=1),
-                timesteps,
-                encoder_hidden_states=company.contexts.to(seen.dtype),
-                encoder_attention_mask=company.mask,
-                timestep_cond=None if told is None else told.to(seen.dtype),
-                added_cond_kwargs=company.added,
-                return_dict=False,
-                **residuals,
-            )[0].float()
+        control = company.control_batch(self._controls)
+        reproducible = samples[0].key.kind is Kind.REPRODUCIBLE
+        bare = not (control or samples[0].key.loras or company.mask is not None)
+        given = _unet_input(company, seen, timesteps)
+        form = None if reproducible or precise or not bare else self.forms.get(given.shape)
+        if form:
+            output = form(*given.tensors()).float()
+        else:
+            lifted = [self._unet, *self._controls.values()] if precise else []
+            with in_full_precision(lifted):
+                residuals = control.residuals(seen, timesteps, company.added) if control else {}
+                output = self._unet(
+                    given.latents,
+                    timesteps,
+                    encoder_hidden_states=given.contexts,
+                    encoder_attention_mask=company.mask,
+                    timestep_cond=given.guidance_embeddings,
+                    added_cond_kwargs=company.added,
+                    # Bits must not depend on what was timed or built, and when.
+                    cross_attention_kwargs={"usual": True} if reproducible or precise else None,
+                    return_dict=False,
+                    **residuals,
+                )[0].float()
         negative = output.index_select(0, company.negative_row)
         prediction = guide(output[:count], negative, guidance[:count])
         for i, factor in company.rescaled:
@@ -107,7 +118,26 @@ class DiffusionStepper:
         tick.launched(company.samples, company.rows, finite)
         return tick
 
+    def example(self, samples: Sequence[Sample]) -> UNetInput:
+        """What the UNet would read of these samples, but for the values. From any thread."""
+        company = Company(samples, self._device, self._pixels_per_latent)
+        latents = company.planes[:, 0].index_select(0, company.sample_of_row)
+        timesteps = torch.ones(company.rows, device=self._device.place)
+        return _unet_input(company, latents.to(self._device.dtype), timesteps)
+
     def _gather(self, samples: Sequence[Sample]) -> Company:
         if self._company is None or self._company.samples != tuple(samples):
             self._company = Company(samples, self._device, self._pixels_per_latent)
         return self._company
+
+
+def _unet_input(company: Company, seen: Tensor, timesteps: Tensor) -> UNetInput:
+    """All of it in the precision of `seen`."""
+    beside, told = company.beside, company.guidance_embeddings
+    return UNetInput(
+        latents=seen if beside is None else torch.cat([seen, beside.to(seen.dtype)], dim=1),
+        timesteps=timesteps,
+        contexts=company.contexts.to(seen.dtype),
+        guidance_embeddings=None if told is None else told.to(seen.dtype),
+        added=company.added,
+    )

@@ -1,6 +1,7 @@
 """Prompts to contexts: one CLIP encoder or SDXL's two, on a thread of their own, cached."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -58,6 +59,10 @@ class TextEncoder:
         # LoRAs without a part here are not part of the cache's key.
         own = {lora for tower in self.towers for lora in tower.adapters.known(loras)}
         return self._thread.call(self._look_up, prompt, clip_skip, tuple(sorted(own)))
+
+    def held(self) -> AbstractContextManager[None]:
+        """The thread does nothing while the block runs."""
+        return self._thread.held()
 
     def close(self) -> None:
         """End the thread."""

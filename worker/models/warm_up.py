@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from shared.errors import ResourceExhausted
 from worker.engine.rows import ROW_BUCKETS
+from worker.models.attention import AttentionChoice
 
 # The knee is the smallest batch with this share of the best throughput: beyond it, more rows
 # only make everybody's tick longer.
@@ -25,18 +26,22 @@ class WarmUp:
     """What warm-up found.
 
     Attributes:
-        attention: name of the implementation in use.
+        attention: the kernels that were chosen.
         max_rows: the knee.
         tick_seconds: device time of a tick by row bucket, as far as it was worth trying.
         image_seconds: one picture through prompt, engine and decoder, with the model's defaults.
         preview_fit: R squared of the map that makes previews.
+        float8: whether the UNet's linear layers have 8 bits.
+        float8_decibels: how close pictures come with that; None where it was not tried.
     """
 
-    attention: str
+    attention: AttentionChoice
     max_rows: int
     tick_seconds: Mapping[int, float]
     image_seconds: float
     preview_fit: float
+    float8: bool
+    float8_decibels: float | None
 
 
 def measure_ticks(time_tick: Callable[[int], float]) -> dict[int, float]:

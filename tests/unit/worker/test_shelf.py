@@ -32,7 +32,7 @@ def test_as_many_as_fit_are_loaded_and_then_warmed(new_shelf, shelf_engine, regi
     assert loaded(registry) == ["one"]
     held = shelf.places["one"].held
     assert held.bytes == shelf.bytes_of("one")
-    assert held.attention == "sdpa"
+    assert set(held.attention_shapes.values()) == set(held.attention.split("+"))
 
 
 def test_what_is_measured_is_what_was_estimated(new_shelf):
@@ -74,7 +74,7 @@ def test_a_model_leaves_when_its_jobs_are_done(
     shelf = new_shelf(1.5)
     shelf.fill()
     shelf.warm_up(shelf_engine)
-    unet = weakref.ref(shelf.models["one"]._unet)
+    unet = weakref.ref(shelf.models["one"].unet)
     attempt = attempt_at("one")
     attempts.add(attempt)
     leaving = threading.Thread(

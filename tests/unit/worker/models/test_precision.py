@@ -58,7 +58,7 @@ def denoised(model, samples):
 
 def test_one_more_try_in_full_precision(half, full):
     samples, _ = half.prepare("job", REQUEST, 0, Kind.ORDINARY)
-    before = {name: one.clone() for name, one in half._unet.state_dict().items()}
+    before = {name: one.clone() for name, one in half.unet.state_dict().items()}
     assert all(isinstance(found, GenerationInvalid) for found in denoised(half, samples))
 
     again = half.prepare_again(samples[1], REQUEST, NO_PICTURES)
@@ -67,7 +67,7 @@ def test_one_more_try_in_full_precision(half, full):
     wanted = denoised(full, exact)[1]
     assert torch.isfinite(found).all()
     assert (found - wanted).abs().max() < 0.05 * wanted.abs().max()
-    after = half._unet.state_dict()
+    after = half.unet.state_dict()
     assert all(torch.equal(after[name], one) for name, one in before.items())
 
     assert half.prepare_again(again, REQUEST, NO_PICTURES) is None
