@@ -238,5 +238,7 @@ class WorkerMetrics:
             self.model_loaded.labels(model)
             self.model_bytes.labels(model)
             self.model_evictions.labels(model)
+            self.model_float8.labels(model)
+            self.tell_forms(model, ())
             for status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
                 self.jobs_finished.labels(model, status)

@@ -251,6 +251,8 @@ class Shelf:
             torch.cuda.empty_cache()
         self._metrics.model_loaded.labels(model_id).set(0)
         self._metrics.model_bytes.labels(model_id).set(0)
+        self._metrics.model_float8.labels(model_id).set(0)
+        self._metrics.tell_forms(model_id, ())
 
 
 def _describe(model: ResidentModel, found: WarmUp) -> HeldModel:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.profiler
 
-from bench.gpu.pictures import ALL_FORMS, build_forms
+from bench.gpu.pictures import FORM_ROWS, build_forms
 from bench.gpu.subjects import Subject
 from bench.gpu.timing import serving, spread
 from shared.request import GenerationRequest
@@ -51,7 +51,7 @@ def under_load(subject: Subject) -> dict[str, Any]:
     model = subject.load()
     found: dict[str, Any] = {}
     with serving(model) as engine:
-        found["forms"] = build_forms(model, engine, FormPlan(graphs=True, rows=ALL_FORMS.rows))
+        found["forms"] = build_forms(model, engine, FormPlan(graphs=True, rows=FORM_ROWS))
         solo = {steps: _solo(model, engine, subject, steps) for steps in _steps(subject)}
         rate = LOAD / statistics.mean(solo.values())
         for name, serve in (
@@ -155,7 +155,7 @@ def gap(subject: Subject) -> dict[str, Any]:
     with serving(model, ticks.append) as engine:
         for built in (False, True):
             if built:
-                plan = FormPlan(graphs=True, rows=ALL_FORMS.rows)
+                plan = FormPlan(graphs=True, rows=FORM_ROWS)
                 found["forms"] = build_forms(model, engine, plan)
             samples = [
                 model.prepare(
@@ -211,7 +211,7 @@ def beside(subject: Subject) -> dict[str, Any]:
     rates: dict[bool, list[float]] = {False: [], True: []}
     count = 2 if subject.tiny else OVERLAPPED_PICTURES
     with serving(model) as engine:
-        build_forms(model, engine, FormPlan(graphs=True, rows=ALL_FORMS.rows))
+        build_forms(model, engine, FormPlan(graphs=True, rows=FORM_ROWS))
         for number in range(10):
             finishing = number % 2 == 1
             samples = [

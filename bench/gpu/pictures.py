@@ -23,7 +23,12 @@ STEPS = (20, 30, 50)
 OFFLINE_PICTURES = 32
 OFFLINE_STEPS = 20
 ROUNDS = 5
-ALL_FORMS = FormPlan(compiled=True, graphs=True, rows=(2, 4, 8, 16))
+FORM_ROWS = (2, 4, 8, 16)
+
+
+def all_forms(subject: Subject) -> FormPlan:
+    """As a worker would have them with everything on; one where a CPU compiles them."""
+    return FormPlan(compiled=True, graphs=True, rows=FORM_ROWS[: 1 if subject.tiny else None])
 
 
 def build_forms(model: ResidentModel, engine: Engine, plan: FormPlan) -> dict[str, str]:
@@ -68,7 +73,7 @@ def alone(subject: Subject) -> dict[str, Any]:
     with serving(model) as engine:
         for built in (False, True):
             if built:
-                found["forms"] = build_forms(model, engine, ALL_FORMS)
+                found["forms"] = build_forms(model, engine, all_forms(subject))
             for steps in STEPS[: 1 if subject.tiny else None]:
                 ways: dict[str, Callable[[], object]] = {
                     "engine": partial(_picture, model, engine, subject, steps),
@@ -93,7 +98,7 @@ def offline(subject: Subject) -> dict[str, Any]:
         model = subject.load(float8=float8)
         with serving(model) as engine, ExitStack() as stack:
             stack.callback(torch.cuda.empty_cache)
-            forms = build_forms(model, engine, ALL_FORMS)
+            forms = build_forms(model, engine, all_forms(subject))
             rates = []
             for _ in range(ROUNDS):
                 samples = [

@@ -35,13 +35,21 @@ class Supervised:
                 status = Supervisor(settings, live_on(writing)).run()
             os._exit(status)
         os.close(writing)
+        self._ended = False
         self._lines = os.fdopen(self._reading)
 
     def lines(self, count):
         return sorted(self._lines.readline().strip() for _ in range(count))
 
+    def close(self):
+        self._lines.close()
+        if not self._ended:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+
     def wait(self):
         _, status = os.waitpid(self.pid, 0)
+        self._ended = True
         return os.waitstatus_to_exitcode(status)
 
 
@@ -71,7 +79,8 @@ def supervised():
         Settings(worker=WorkerSettings(gpus="2,3"), metrics=MetricsSettings(metrics_port=9100))
     )
     assert process.lines(2) == ["2 begins on 9100", "3 begins on 9101"]
-    return process
+    yield process
+    process.close()
 
 
 def test_each_gpu_has_a_process_and_all_are_drained(supervised):
