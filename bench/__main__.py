@@ -75,12 +75,11 @@ def main() -> None:
         seconds = round(time.perf_counter() - began, 1)
         date = time.strftime("%Y-%m-%d", time.gmtime())
         results[name] = {"date": date, "seconds": seconds, **found}
+        file.write_text(json.dumps(results, indent=2) + "\n")  # the next one may fail
     print()
     for name in names:
         for figure, value in flatten(name, results[name]):
             print(f"{figure:64} {value}")
-    RESULTS.mkdir(exist_ok=True)
-    file.write_text(json.dumps(results, indent=2) + "\n")
     (RESULTS / "cpu.md").write_text(table(results) + "\n")
     print(f"\n{table(results)}\n\nwritten: {file}")
 

@@ -8,11 +8,12 @@ import asyncio
 import json
 import os
 import random
+import signal
 import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -156,6 +157,8 @@ def litserve(directory: Path) -> Iterator[Way]:
         yield over_http(f"http://{HOST}:{port}", ask_litserve)
     finally:
         child.stop(10)
+        with suppress(ProcessLookupError):  # its own processes may outlive it
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 @contextmanager
