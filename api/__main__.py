@@ -38,6 +38,7 @@ def main() -> int:
         configure_logging("gateway", settings.log)
         app = create_app(settings)
         services: Services = app.state.services
+        services.surroundings.check_settings()
         serve_metrics(settings.metrics, services.metrics.registry)
         listener = listen(settings.gateway.host, settings.gateway.port)
     except ConfigurationError as error:

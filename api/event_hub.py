@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-import redis.asyncio
 
 from shared.job import Preview, Progress
+from shared.redis_url import async_client
 from shared.settings import RedisSettings
 from shared.store.events import CHANNEL_PATTERN, job_of_channel, parse_message
 
@@ -127,7 +127,7 @@ class EventHub:
         while True:
             try:
                 async with (
-                    redis.asyncio.Redis.from_url(
+                    async_client(
                         self._url,
                         decode_responses=True,
                         client_name="tessera-events",

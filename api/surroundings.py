@@ -7,8 +7,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from shared.errors import ConfigurationError, NotFound, NotReady, StorageUnavailable
+from shared.errors import ConfigurationError, NotReady, StoreUnavailable
 from shared.objects import ObjectStore
 from shared.store.job_store import JobStore
 from shared.store.workers import WorkerRecord, WorkerState
@@ -40,6 +41,12 @@ class Surroundings:
         self._checked_at = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="surroundings", daemon=True)
+
+    def check_settings(self) -> None:
+        """Raise ConfigurationError where a server answers, but not for these settings."""
+        with suppress(StoreUnavailable):
+            self._first_contact()
+        self._objects.check_settings()
 
     def start(self) -> None:
         """Ask once, then go on in the background."""
@@ -81,8 +88,6 @@ class Surroundings:
             problem = error
         except ConfigurationError as error:
             problem = NotReady(error.detail)
-        except NotFound:
-            problem = StorageUnavailable("the bucket does not exist")
         if (problem is None) != (self._problem is None):
             logger.warning("not ready: %s", problem.detail) if problem else logger.info("ready")
         self._observe(problem)

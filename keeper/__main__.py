@@ -36,7 +36,7 @@ def _build_once_redis_answers(settings: Settings) -> Keeper | None:
         try:
             return build(settings)
         except StoreUnavailable as error:
-            log.warning("cannot start yet: %s", error.detail)
+            log.warning("cannot start yet: %s (TESSERA_REDIS_URL)", error.detail)
         if signal.sigtimedwait(STOP_SIGNALS, RETRY_SECONDS) is not None:
             return None
 

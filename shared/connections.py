@@ -9,6 +9,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from shared.errors import StoreUnavailable
+from shared.redis_url import open_client
 from shared.settings import RedisSettings
 
 RETRIES = 3
@@ -34,7 +35,7 @@ def connect(settings: RedisSettings, *, name: str) -> RedisPair:
 
 
 def _client(url: str, settings: RedisSettings, name: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    return open_client(
         url,
         decode_responses=True,
         client_name=name,

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 
-from shared.errors import NotFound, StorageUnavailable
+from shared.errors import ConfigurationError, NotFound, StorageUnavailable
 from shared.settings import StorageSettings
 
 if TYPE_CHECKING:
@@ -110,8 +115,24 @@ class ObjectStore:
 
     def check(self) -> None:
         """Raise StorageUnavailable unless the bucket answers."""
-        with self._calling("head"):
-            self._client.head_bucket(Bucket=self._bucket)
+        try:
+            with self._calling("head"):
+                self._client.head_bucket(Bucket=self._bucket)
+        except NotFound as error:
+            raise StorageUnavailable("the bucket does not exist") from error.__cause__
+
+    def check_settings(self) -> None:
+        """For a process that starts; an outage passes, since whoever needs S3 waits it out.
+
+        Raises:
+            ConfigurationError: S3 answers, but has no such bucket or not for these credentials.
+        """
+        try:
+            self.check()
+        except StorageUnavailable as error:
+            reason = _wrong_setting(error.__cause__)
+            if reason is not None:
+                raise ConfigurationError(reason) from error
 
     @contextmanager
     def _calling(self, operation: str) -> Iterator[None]:
@@ -146,6 +167,18 @@ def _client(settings: StorageSettings, endpoint: str | None) -> "S3Client":
             max_pool_connections=32,
         ),
     )
+
+
+def _wrong_setting(cause: BaseException | None) -> str | None:
+    if isinstance(cause, NoCredentialsError | PartialCredentialsError):
+        return "TESSERA_S3_ACCESS_KEY_ID, TESSERA_S3_SECRET_ACCESS_KEY: S3 wants credentials"
+    if isinstance(cause, ClientError):
+        match cause.response["ResponseMetadata"]["HTTPStatusCode"]:
+            case 404:
+                return "TESSERA_S3_BUCKET: there is no such bucket"
+            case 401 | 403:
+                return "TESSERA_S3_ACCESS_KEY_ID, TESSERA_S3_SECRET_ACCESS_KEY: S3 refuses them"
+    return None
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from shared.connections import short_retry, store_errors
+from shared.redis_url import open_client
 from shared.request import PRIORITIES, Priority
 from shared.settings import RedisSettings
 
@@ -27,7 +28,7 @@ def queue_name(model: str, priority: Priority) -> str:
 
 def connect_rq(settings: RedisSettings, *, name: str) -> "redis.Redis":
     """A client of the scratch server for RQ, which wants bytes and changes its pool's timeouts."""
-    return redis.Redis.from_url(
+    return open_client(
         settings.scratch_url or settings.redis_url,
         client_name=name,
         socket_timeout=settings.redis_timeout_seconds,

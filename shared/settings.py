@@ -1,13 +1,16 @@
 """Settings that several processes read, one small frozen class a concern, from `TESSERA_*`."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.redis_url import check_url
 
 
 class TesseraSettings(BaseSettings):
@@ -16,14 +19,26 @@ class TesseraSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TESSERA_", frozen=True, extra="ignore")
 
 
+def _http_url(value: str) -> str:
+    # An empty one is none: Compose cannot leave a variable out.
+    if value and not re.match("https?://[^/]", value):
+        raise ValueError("must begin with http:// or https://")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+RedisUrl = Annotated[str, AfterValidator(check_url)]
+
+
 class RedisSettings(TesseraSettings):
     """Where the truth lives, and where what may be lost lives (default: the same server).
 
-    `rediss://` is TLS; `?ssl_ca_certs=FILE` in the URL names a private authority.
+    `rediss://` is TLS; `?ssl_ca_certs=FILE` in the URL names a private authority. Sentinels:
+    `redis+sentinel://HOST:26379,HOST:26379/SERVICE`, see shared/redis_url.py.
     """
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
-    scratch_url: str | None = None
+    redis_url: RedisUrl = "redis://127.0.0.1:6379/0"
+    scratch_url: RedisUrl | None = None
     redis_timeout_seconds: float = Field(default=2.0, gt=0)
 
 
@@ -36,13 +51,13 @@ class StorageSettings(TesseraSettings):
     `s3_public_url` is the endpoint that clients reach; without one the gateway streams pictures.
     """
 
-    s3_endpoint_url: str | None = None
-    s3_public_url: str | None = None
+    s3_endpoint_url: HttpUrl | None = None
+    s3_public_url: HttpUrl | None = None
     s3_bucket: str = "tessera"
     s3_region: str = "us-east-1"
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None
-    s3_ca_file: Path | None = None
+    s3_ca_file: FilePath | None = None
     s3_link_seconds: int = Field(default=900, ge=1, le=604_800)
 
 
@@ -79,6 +94,16 @@ class MetricsSettings(TesseraSettings):
 
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=9100, ge=0, le=65_535)
+
+
+class TracingSettings(TesseraSettings):
+    """Where spans are sent by OTLP over HTTP, such as `http://collector:4318`; empty: nowhere.
+
+    `otlp_ratio` of the traces are kept, of those that no client has begun.
+    """
+
+    otlp_endpoint: HttpUrl = ""
+    otlp_ratio: float = Field(default=1.0, ge=0, le=1)
 
 
 class LogSettings(TesseraSettings):

@@ -33,7 +33,7 @@ def live(
         print(f"tessera worker: {error.detail}", file=sys.stderr)  # noqa: T201 for whoever started it
         return MISCONFIGURED
     except StoreUnavailable as error:
-        log.error("cannot start: %s", error.detail)
+        log.error("cannot start: %s (TESSERA_REDIS_URL)", error.detail)
         return DEFECT
 
     def watch() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from shared.errors import NotFound, StorageUnavailable
+from shared.errors import StorageUnavailable
 from shared.objects import ObjectStore
 from shared.settings import StorageSettings
 from tessera.local.children import Child, start_child
@@ -88,7 +88,7 @@ def storage_settings(port: int, *, bucket: str, key: str, secret: str) -> Storag
 def _bucket_answers(objects: ObjectStore) -> bool:
     try:
         objects.check()
-    except (NotFound, StorageUnavailable):
+    except StorageUnavailable:
         return False
     return True
 

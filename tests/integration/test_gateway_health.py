@@ -86,6 +86,7 @@ def test_metrics(gateway: Gateway, client: httpx2.Client):
     assert 'handler="/v1/jobs/{job_id}",method="GET",status="4xx"' in text
     assert 'handler="none",method="any",status="4xx"' in text
     assert "tessera_build_info" in text
+    assert client.get("/metrics").status_code == 404, "they have a port of their own"
 
 
 def test_openapi_has_an_example_for_every_call(client: httpx2.Client):
