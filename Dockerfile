@@ -26,7 +26,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 
 FROM build AS build-service
 # The libraries first, so that a change of ours does not fetch them again.
-RUN pip install --constraint constraints.txt '.[api,keeper]'
+RUN pip install --constraint constraints.txt '.[api,keeper,tracing]'
 COPY shared shared
 COPY tessera tessera
 COPY api api
@@ -35,7 +35,7 @@ RUN pip install --no-deps --force-reinstall .
 
 # torch from PyPI brings the CUDA libraries; the host's driver comes in with the NVIDIA runtime.
 FROM build AS build-worker
-RUN pip install --constraint constraints.txt '.[worker,gpu]'
+RUN pip install --constraint constraints.txt '.[worker,gpu,tracing]'
 COPY shared shared
 COPY tessera tessera
 COPY worker worker

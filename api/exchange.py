@@ -16,26 +16,37 @@ from api.metrics import GatewayMetrics
 from api.problems import problem_response
 from shared.ids import new_request_id
 from shared.logging import request_id
+from shared.tracing import UNTRACED, Span, SpanKind, Tracing
 
 logger = logging.getLogger(__name__)
+
+TRACED = "/v1/"  # probes would drown the rest
 
 
 class ExchangeMiddleware:
     """Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task an exchange."""
 
-    def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: GatewayMetrics, tracing: Tracing) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        tracing = self._tracing if scope["path"].startswith(TRACED) else UNTRACED
+        with tracing.span("request", SpanKind.SERVER, parent=headers.get("traceparent")) as span:
+            await self._exchange(scope, receive, send, headers, span)
+
+    async def _exchange(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, span: Span
+    ) -> None:
         request = new_request_id()
         request_id.set(request)
         started = time.perf_counter()
-        headers = Headers(scope=scope)
         declared, cap = _declared_bytes(headers), body_cap(scope["path"])
         body_unread = declared > 0 or "transfer-encoding" in headers
         received, status, first_byte = 0, 500, None
@@ -68,6 +79,7 @@ class ExchangeMiddleware:
         finally:
             seconds = (first_byte or time.perf_counter()) - started
             self._account(scope, status, seconds)
+            _tell(span, scope, status, request)
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
         route = scope.get("route")
@@ -84,6 +96,20 @@ class ExchangeMiddleware:
                 "milliseconds": round(seconds * 1000, 2),
             },
         )
+
+
+def _tell(span: Span, scope: Scope, status: int, request: str) -> None:
+    route, method = scope.get("route"), scope["method"]
+    handler = route.path if route is not None else "none"
+    attributes = {
+        "http.request.method": method,
+        "http.route": handler,
+        "http.response.status_code": status,
+        "tessera.request_id": request,
+    }
+    span.describe(f"{method} {handler}", attributes)
+    if status >= 500:
+        span.fail(str(status))
 
 
 def _declared_bytes(headers: Headers) -> int:

@@ -52,6 +52,7 @@ from shared.store.events import EventLog
 from shared.store.job_store import JobStore
 from shared.store.keyring import Keyring
 from shared.store.server import check_servers
+from shared.tracing import open_tracing
 
 ROUTERS = (
     submit.router,
@@ -72,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The gateway as an ASGI application; it connects when its lifespan begins.
 
     Raises:
-        ConfigurationError: the models' file is missing or wrong.
+        ConfigurationError: the models' file is missing or wrong, or spans cannot be sent.
     """
     models = load_catalog(settings.models.models_file)
     metrics = GatewayMetrics(models.ids)
@@ -80,7 +81,8 @@ def create_app(settings: Settings) -> FastAPI:
     store = JobStore(redis, settings.jobs)
     objects = ObjectStore(settings.storage, StorageMetrics(metrics.registry).observe)
     queue = TicketQueue(settings.redis)
-    tickets = TicketSender(queue, metrics)
+    tracing = open_tracing(settings.tracing, "gateway")
+    tickets = TicketSender(queue, metrics, tracing)
     creator = JobCreator(store)
     hub = EventHub(settings.redis)
     secret = settings.gateway.link_secret
@@ -119,6 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
             webhooks,
             metrics,
             settings.jobs,
+            tracing,
         ),
         inputs=keeper,
         deliveries=DeliveryStore(redis, settings.jobs),
@@ -143,6 +146,7 @@ def create_app(settings: Settings) -> FastAPI:
         queue.close()
         redis.durable.close()
         redis.scratch.close()
+        tracing.close()
 
     # The hub ends the streams; sse-starlette's own way ends those of every later server, too.
     AppStatus.enable_automatic_graceful_drain = False
@@ -154,6 +158,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Ours goes on in the worker; FastAPI's own would listen to OTEL_*.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
     for router in ROUTERS:
@@ -161,7 +167,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.gateway.auth is AuthMode.OPEN:
         app.add_middleware(OpenModeFence)
     cors.install(app, settings.gateway.cors_origins)
-    app.add_middleware(ExchangeMiddleware, metrics=metrics)
+    app.add_middleware(ExchangeMiddleware, metrics=metrics, tracing=tracing)
     problems.install(app, [route for router in ROUTERS for route in router.routes])
     openapi.install(app)
     return app

@@ -17,6 +17,7 @@ from shared.settings import (
     RedisSettings,
     StorageSettings,
     TesseraSettings,
+    TracingSettings,
     settings_errors,
 )
 
@@ -94,6 +95,7 @@ class Settings:
     jobs: JobSettings
     metrics: MetricsSettings
     log: LogSettings
+    tracing: TracingSettings
     outbound: OutboundSettings
 
 
@@ -108,5 +110,6 @@ def read_settings() -> Settings:
             jobs=JobSettings(),
             metrics=MetricsSettings(),
             log=LogSettings(),
+            tracing=TracingSettings(),
             outbound=OutboundSettings(),
         )

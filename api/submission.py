@@ -33,12 +33,14 @@ from shared.errors import (
 )
 from shared.ids import new_job_id
 from shared.job import Job, JobWarning
+from shared.logging import job_id as logged_job_id
 from shared.request import GenerationRequest, OutputFormat
 from shared.settings import JobSettings
 from shared.store.api_key import Caller
 from shared.store.job_store import JobStore
 from shared.store.limits import tenant_limit
 from shared.store.values import Idempotency, NewJob
+from shared.tracing import Tracing
 
 KEY_CHARACTERS = 255
 
@@ -72,6 +74,7 @@ class Submission:
         webhooks: WebhookRouter,
         metrics: GatewayMetrics,
         jobs: JobSettings,
+        tracing: Tracing,
     ) -> None:
         self._catalog = catalog
         self._samplers = samplers
@@ -84,6 +87,7 @@ class Submission:
         self._webhooks = webhooks
         self._metrics = metrics
         self._jobs = jobs
+        self._tracing = tracing
 
     async def submit(
         self,
@@ -138,9 +142,11 @@ class Submission:
         if request.deadline_seconds is not None:
             await self._prospect(caller.tenant, request)
         job_id = new_job_id()
+        logged_job_id.set(job_id)
         webhook = await self._webhooks.route(job_id, request, caller)
         limit = caller.limit or tenant_limit(self._jobs, caller.tenant)
-        new = NewJob(job_id, caller.tenant, request, normalised.warnings, webhook, limit)
+        trace = self._tracing.here()
+        new = NewJob(job_id, caller.tenant, request, normalised.warnings, webhook, limit, trace)
         if pictures.ids:
             # Before the job is there, so that no picture goes in between.
             await run_in_threadpool(self._store.use_inputs, caller.tenant, job_id, pictures.ids)

@@ -16,7 +16,7 @@ class KeeperMetrics:
         self.queue_jobs = Gauge("tessera_queue_jobs", "Jobs that wait.", lane, registry=registry)
         self.queue_cost = Gauge(
             "tessera_queue_cost",
-            "Rows x steps x megapixels x images that wait.",
+            "Rows x calls of the model x megapixels x images that wait.",
             lane,
             registry=registry,
         )

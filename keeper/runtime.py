@@ -23,6 +23,7 @@ from shared.store.deliveries import DeliveryStore
 from shared.store.job_store import JobStore
 from shared.store.server import check_servers
 from shared.store.signing import KEYLESS, SigningSecrets
+from shared.tracing import Tracing, open_tracing
 
 LEASES_SECONDS = 2.0
 TICKETS_SECONDS = 2.0
@@ -37,6 +38,7 @@ class Keeper:
 
     rounds: Sequence[Periodic]
     webhooks: WebhookSender
+    tracing: Tracing
     metrics_server: MetricsServer
 
     def run(self) -> None:
@@ -48,6 +50,7 @@ class Keeper:
         for periodic in self.rounds:
             periodic.stop()
         self.webhooks.stop()
+        self.tracing.close()
         self.metrics_server.close()
 
 
@@ -63,6 +66,8 @@ def build(settings: Settings) -> Keeper:
     metrics = KeeperMetrics(registry, models)
     redis_pair = connect(settings.redis, name="tessera-keeper")
     check_servers(redis_pair)
+    objects = ObjectStore(settings.storage, StorageMetrics(registry).observe)
+    objects.check_settings()
     store = JobStore(redis_pair, settings.jobs)
     rq_connection = connect_rq(settings.redis, name="tessera-keeper")
 
@@ -73,21 +78,21 @@ def build(settings: Settings) -> Keeper:
 
     leases = LeaseKeeper(store, metrics, on_requeued=lambda: ticket_round.wake())
     tickets = TicketKeeper(store, TicketQueue(settings.redis), models, metrics, leases.take_tickets)
-    cleaner = Cleaner(
-        store, ObjectStore(settings.storage, StorageMetrics(registry).observe), metrics
-    )
+    cleaner = Cleaner(store, objects, metrics)
     ticket_round = Periodic("tickets", TICKETS_SECONDS, tickets.sweep)
     signing = SigningSecrets(redis_pair.durable)
     if settings.webhooks.webhook_secret is None:
         signing.ensure(KEYLESS)
     else:
         signing.adopt(KEYLESS, settings.webhooks.webhook_secret.get_secret_value())
+    tracing = open_tracing(settings.tracing, "keeper")
     webhooks = WebhookSender(
         DeliveryStore(redis_pair, settings.jobs),
         signing,
         Outbound(settings.outbound),
         settings.webhooks,
         metrics,
+        tracing,
     )
     return Keeper(
         rounds=(
@@ -97,5 +102,6 @@ def build(settings: Settings) -> Keeper:
             Periodic("cleaner", CLEANER_SECONDS, cleaner.sweep),
         ),
         webhooks=webhooks,
+        tracing=tracing,
         metrics_server=serve_metrics(settings.metrics, registry),
     )

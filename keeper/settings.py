@@ -15,6 +15,7 @@ from shared.settings import (
     RedisSettings,
     StorageSettings,
     TesseraSettings,
+    TracingSettings,
     settings_errors,
 )
 from shared.signature import is_secret
@@ -61,6 +62,7 @@ class Settings:
     jobs: JobSettings = field(default_factory=JobSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
     outbound: OutboundSettings = field(default_factory=OutboundSettings)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 

@@ -22,6 +22,7 @@ from shared.store.deliveries import (
     Verdict,
 )
 from shared.store.signing import SigningSecrets
+from shared.tracing import UNTRACED, Attribute, Span, SpanKind, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +46,14 @@ class WebhookSender:
         outbound: Outbound,
         settings: WebhookSettings,
         metrics: KeeperMetrics,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._deliveries = deliveries
         self._signing = signing
         self._outbound = outbound
         self._settings = settings
         self._metrics = metrics
+        self._tracing = tracing
         self._random = random.Random()
         self._flights: set[asyncio.Task[None]] = set()
         self._stopping = threading.Event()
@@ -100,6 +103,13 @@ class WebhookSender:
         return [(delivery, self._signing.of(delivery.owner)) for delivery in lent]
 
     async def _deliver(self, lent: LentDelivery, secrets: tuple[str, ...]) -> None:
+        attributes: dict[str, Attribute] = {"tessera.delivery": lent.id, "tessera.try": lent.number}
+        with self._tracing.span(
+            "webhook", SpanKind.CLIENT, parent=lent.traceparent, attributes=attributes
+        ) as span:
+            await self._try(lent, secrets, span)
+
+    async def _try(self, lent: LentDelivery, secrets: tuple[str, ...], span: Span) -> None:
         began = time.time()
         answer = await self._post(lent, secrets, began)
         pause = self._pause(lent, answer)
@@ -116,6 +126,8 @@ class WebhookSender:
         except NotReady as error:
             log.warning("webhooks: %s", error.detail)  # its lease runs out, and it is tried again
             return
+        if answer is None or answer.status >= 300:
+            span.fail(str(answer.status) if answer else "no answer")
         if status is not None:
             outcome = "retried" if status is DeliveryStatus.PENDING else str(status)
             self._metrics.webhook_deliveries.labels(outcome).inc()
@@ -135,6 +147,8 @@ class WebhookSender:
             "content-type": "application/json",
             **signed_headers(lent.id, lent.body, secrets, now),
         }
+        if (trace := self._tracing.here()) is not None:
+            headers["traceparent"] = trace
         try:
             return await self._outbound.post(
                 lent.url, headers, lent.body, seconds=self._settings.webhook_timeout_seconds

@@ -125,7 +125,8 @@ class Preview(_Record):
 class Job(_Record):
     """A job's whole record at one moment. Times are Redis' clock, in seconds since 1970.
 
-    `started_at` is the first attempt's claim, `claimed_at` the newest's.
+    `started_at` is the first attempt's claim, `claimed_at` the newest's. `traceparent` names the
+    span of its submission.
     """
 
     id: str
@@ -136,6 +137,7 @@ class Job(_Record):
     started_at: float | None = None
     claimed_at: float | None = None
     finished_at: float | None = None
+    traceparent: str | None = None
     attempts: int = 0
     crashes: int = 0
     images: tuple[StoredImage, ...] = ()

@@ -1,4 +1,4 @@
-"""Logs as JSON lines on stdout, each with the request's and the job's id.
+"""Logs as JSON lines on stdout, each with the request's, the job's and the trace's id.
 
 Callers pass ids, codes and durations in `extra=`; a prompt, a key, a signature or a link has no
 place in a message.
@@ -16,6 +16,7 @@ from shared.settings import LogSettings
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
 # Chatty libraries, some of which would log whole requests.
 QUIET = (
@@ -28,6 +29,7 @@ QUIET = (
     "rq.worker",  # sets a level of its own unless it has one
     "sse_starlette",
     "httpx2",
+    "opentelemetry",
 )
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -58,6 +60,8 @@ class JsonFormatter(logging.Formatter):
             line["request_id"] = request
         if (job := job_id.get()) is not None:
             line["job_id"] = job
+        if (trace := trace_id.get()) is not None:
+            line["trace_id"] = trace
         line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -169,7 +169,7 @@ class WorkerMetrics:
         self.slots_used = Gauge("tessera_slots_used", "Jobs this worker holds.", registry=registry)
         self.running_cost = Gauge(
             "tessera_running_cost",
-            "Rows x steps x megapixels x images of the jobs this worker holds.",
+            "Rows x calls of the model x megapixels x images of the jobs this worker holds.",
             registry=registry,
         )
         self.samples_resumed = prometheus.Counter(

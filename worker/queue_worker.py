@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import redis
@@ -19,6 +20,7 @@ from shared.queue import TICKET_TASK, open_queue
 from shared.request import PRIORITIES, Priority
 from shared.rq_workers import RegisteredWorker
 from shared.store.job_store import JobStore
+from shared.tracing import UNTRACED, Tracing
 from worker.attempts import Attempt, Attempts
 from worker.claimable import ClaimableModels
 from worker.fair_order import FairOrder
@@ -46,6 +48,7 @@ class QueueWorker:
         attempts: Attempts,
         work: Callable[[Attempt], None],
         healthy: Callable[[], bool],
+        tracing: Tracing = UNTRACED,
     ) -> None:
         """`hosted` are all models that may become claimable. `work` does an attempt, in its
         thread; the loop ends when `healthy()` is false.
@@ -58,6 +61,7 @@ class QueueWorker:
         self._attempts = attempts
         self._work = work
         self._healthy = healthy
+        self._tracing = tracing
         self._queues = {
             (model, priority): open_queue(connection, model, priority)
             for priority, model in itertools.product(PRIORITIES, hosted)
@@ -143,6 +147,7 @@ class QueueWorker:
         """Ask until the store answers: the same attempt id gets the same job."""
         attempt_id = new_attempt_id()
         while not self._stopping:
+            asked = time.time()
             try:
                 claim = self._store.claim(models, attempt_id, self._worker_id, priority_floor=floor)
             except StoreUnavailable:
@@ -151,6 +156,8 @@ class QueueWorker:
                 continue
             if claim is None:
                 return None
+            parent = claim.job.traceparent
+            self._tracing.record("claim", parent=parent, began=asked, ended=time.time())
             return Attempt(
                 claim.job,
                 claim.attempt_id,

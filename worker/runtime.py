@@ -21,6 +21,7 @@ from shared.storage_metrics import StorageMetrics
 from shared.store.job_store import JobStore
 from shared.store.server import check_servers
 from shared.store.workers import WorkerState
+from shared.tracing import Tracing, open_tracing
 from worker.attempts import Attempts
 from worker.checkpoint import Checkpointer
 from worker.compressors import Compressors
@@ -82,6 +83,7 @@ class Runtime:
     checkpointer: Checkpointer
     control: Control
     queue_worker: QueueWorker
+    tracing: Tracing
     healthy: Callable[[], bool]
     drain: Drain
     watchdog: Watchdog
@@ -128,6 +130,7 @@ class Runtime:
     def _drain(self) -> None:
         self._enter(WorkerState.DRAINING)
         self.drain.run()
+        self.tracing.close()
         self.notice.stop()
         self.watchdog.stop()
         self.control.stop()
@@ -161,9 +164,12 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     metrics = WorkerMetrics(registry, catalog.ids)
     metrics.inherit(past)
     metrics.slots.set(settings.worker.slots)
-    metrics_server = serve_metrics(settings.metrics, registry)
     redis_pair = connect(settings.redis, name=worker_id)
     check_servers(redis_pair)
+    objects = ObjectStore(settings.storage, StorageMetrics(registry).observe)
+    objects.check_settings()
+    metrics_server = serve_metrics(settings.metrics, registry)
+    tracing = open_tracing(settings.tracing, "worker")
     store = JobStore(redis_pair, settings.jobs)
     compressors = Compressors(settings.worker.compressors, marked=settings.worker.mark_generated)
 
@@ -228,7 +234,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
     metrics.spool_bytes.set_function(lambda: spool.used_bytes)
     shop = Workshop(
         store=store,
-        objects=ObjectStore(settings.storage, StorageMetrics(registry).observe),
+        objects=objects,
         tickets=TicketQueue(settings.redis),
         engine=engine,
         compressors=compressors,
@@ -242,6 +248,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         safety=safety,
         # They would show what the checker blackens.
         previews=None if safety else previews,
+        tracing=tracing,
     )
     queue_worker = QueueWorker(
         worker_id,
@@ -253,6 +260,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         attempts,
         work=lambda attempt: work(shop, attempt),
         healthy=healthy,
+        tracing=tracing,
     )
     return Runtime(
         identity=identity,
@@ -278,6 +286,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         checkpointer=checkpointer,
         control=Control(redis_pair.durable, worker_id, attempts),
         queue_worker=queue_worker,
+        tracing=tracing,
         healthy=healthy,
         drain=Drain(store, attempts, checkpointer, ticks, settings.worker.grace_seconds),
         watchdog=Watchdog(

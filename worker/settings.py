@@ -19,6 +19,7 @@ from shared.settings import (
     RedisSettings,
     StorageSettings,
     TesseraSettings,
+    TracingSettings,
     settings_errors,
 )
 from worker.engine.rows import ROW_BUCKETS
@@ -103,6 +104,7 @@ class Settings:
     jobs: JobSettings = field(default_factory=JobSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
 
     def __post_init__(self) -> None:

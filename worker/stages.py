@@ -1,4 +1,4 @@
-"""Where an attempt's time goes: a stopwatch for each stage, for the job's record and metrics."""
+"""Where an attempt's time goes: a stopwatch for each stage, told in record, metrics, trace."""
 
 import time
 from collections import defaultdict
@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.job import Timing
+from shared.tracing import UNTRACED, Tracing
 from worker.metrics import WorkerMetrics
 
 
 class Stages:
     """The stopwatches of one attempt, used by its own thread alone."""
 
-    def __init__(self, metrics: WorkerMetrics, queue_seconds: float) -> None:
+    def __init__(
+        self, metrics: WorkerMetrics, queue_seconds: float, tracing: Tracing = UNTRACED
+    ) -> None:
         """`queue_seconds`: from the job's submission to this attempt's claim."""
         self._metrics = metrics
+        self._tracing = tracing
         self._queue_seconds = queue_seconds
         self._began = time.monotonic()
         self._seconds: defaultdict[str, float] = defaultdict(float)
@@ -24,7 +28,8 @@ class Stages:
         """Count the time of the block to the stage; a stage may come several times."""
         began = time.monotonic()
         try:
-            yield
+            with self._tracing.span(name):
+                yield
         finally:
             seconds = time.monotonic() - began
             self._seconds[name] += seconds

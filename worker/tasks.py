@@ -12,6 +12,7 @@ from shared.errors import GenerationInvalid, InternalError, JobFailure, StorageU
 from shared.job import JobStatus, JobWarning
 from shared.logging import job_id as logged_job_id
 from shared.store.values import Outcome
+from shared.tracing import Attribute, Span, SpanKind
 from worker.attempts import Attempt, AttemptEnded
 from worker.decoding import decode
 from worker.endings import expire, fail, give_up
@@ -103,12 +104,13 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages, shipment: Shipmen
     if any(sample.narrowed for sample in attempt.samples):
         notes.append(("batch_narrowed", "it shared ticks with fewer others, to save memory"))
     warnings = [JobWarning(code=code, detail=detail) for code, detail in notes]
-    outcome = persist(
-        attempt,
-        lambda: shop.store.commit(
-            job.id, attempt.attempt_id, timing=stages.timing(), warnings=warnings
-        ),
-    )
+    with shop.tracing.span("commit"):
+        outcome = persist(
+            attempt,
+            lambda: shop.store.commit(
+                job.id, attempt.attempt_id, timing=stages.timing(), warnings=warnings
+            ),
+        )
     if outcome is Outcome.LOST:
         raise AttemptEnded
 
@@ -117,8 +119,27 @@ def work(shop: Workshop, attempt: Attempt) -> None:
     """Do one attempt, and write down how it ended; never raises."""
     job = attempt.job
     logged_job_id.set(job.id)
+    attributes: dict[str, Attribute] = {
+        "tessera.job_id": job.id,
+        "tessera.attempt": job.attempts,
+        "tessera.images": job.request.num_images,
+        "gen_ai.request.model": job.request.model,
+        "gen_ai.output.type": "image",
+    }
+    with shop.tracing.span(
+        "attempt", SpanKind.CONSUMER, parent=job.traceparent, attributes=attributes
+    ) as span:
+        _work(shop, attempt, span)
+
+
+def _work(shop: Workshop, attempt: Attempt, span: Span) -> None:
+    job = attempt.job
     assert job.claimed_at is not None
-    stages = Stages(shop.metrics, job.claimed_at - job.created_at)
+    if job.attempts == 1:
+        shop.tracing.record(
+            "queue", parent=job.traceparent, began=job.created_at, ended=job.claimed_at
+        )
+    stages = Stages(shop.metrics, job.claimed_at - job.created_at, shop.tracing)
     shop.metrics.queue_seconds.observe(job.claimed_at - job.created_at)
     log.info("attempt begins", extra={"attempt": attempt.attempt_id, "model": job.request.model})
     try:
@@ -127,16 +148,20 @@ def work(shop: Workshop, attempt: Attempt) -> None:
     except (AttemptEnded, SampleCanceled):
         shop.engine.cancel(job.id)
         give_up(shop, attempt)
+        span.describe("attempt", {"tessera.ending": attempt.ending or "expired"})
     except (EngineStopped, DeviceLost) as error:
         # The supervisor takes the job back, with the flight record in hand.
         log.error("the engine is gone: %s", type(error).__name__)
+        span.fail("device_lost")
     except (JobFailure, StorageUnavailable) as error:
         shop.engine.cancel(job.id)
         fail(shop, attempt, error, stages)
+        span.fail(error.code)
     except Exception:  # a defect in one job must not cost the worker's others
         log.exception("the attempt failed")
         shop.engine.cancel(job.id)
         fail(shop, attempt, InternalError("the worker could not finish this job"), stages)
+        span.fail(InternalError.code)
     else:
         shop.checkpointer.forget(attempt)
         shop.metrics.jobs_finished.labels(job.request.model, JobStatus.SUCCEEDED).inc()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.objects import ObjectStore
 from shared.queue import TicketQueue
 from shared.store.job_store import JobStore
+from shared.tracing import UNTRACED, Tracing
 from worker.checkpoint import Checkpointer
 from worker.compressors import Compressors
 from worker.engine.engine import Engine
@@ -39,3 +40,4 @@ class Workshop:
     storage_patience_seconds: float
     safety: SafetyChecker | None = None
     previews: Previews | None = None
+    tracing: Tracing = UNTRACED

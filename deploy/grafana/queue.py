@@ -30,7 +30,7 @@ def build() -> Dashboard:
             ),
             graph(
                 "Cost that waits and cost in work",
-                "Rows x steps x megapixels x images. The autoscaler follows the sum.",
+                "Rows x calls of the model x megapixels x images. The autoscaler follows the sum.",
                 COUNT,
                 [
                     ("sum(max by (model, priority) (tessera_queue_cost))", "waiting"),

@@ -38,6 +38,7 @@ def arguments(new: NewJob, idempotency: Idempotency | None) -> list[str | int | 
         idempotency.fingerprint if idempotency else "",
         new.webhook.model_dump_json() if new.webhook else "",
         *(_limit(new.limit) if new.limit else ("", "", "")),
+        new.traceparent or "",
         *(warning.model_dump_json() for warning in new.warnings),
     ]
 

@@ -52,6 +52,7 @@ class LentDelivery:
     body: bytes
     number: int
     round: int
+    traceparent: str | None
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _lent(delivery_id: str, fields: dict[str, str]) -> LentDelivery:
         body=fields["body"].encode(),
         number=int(fields["tries"]),
         round=int(fields["round"]),
+        traceparent=fields.get("traceparent"),
     )
 
 

@@ -71,6 +71,7 @@ def job_from(job_id: str, fields: Mapping[str, str], told: str | None = None) ->
         started_at=_moment(fields.get("started_at")),
         claimed_at=_moment(fields.get("claimed_at")),
         finished_at=_moment(fields.get("finished_at")),
+        traceparent=fields.get("traceparent"),
         attempts=int(fields["attempts"]),
         crashes=int(fields.get("crashes", 0)),
         images=stored,

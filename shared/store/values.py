@@ -41,7 +41,7 @@ class WebhookRoute(BaseModel):
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to be accepted; its cost counts towards `limit`."""
+    """A job to be accepted; its cost counts towards `limit`; `traceparent`: its trace."""
 
     id: str
     tenant: str
@@ -49,6 +49,7 @@ class NewJob:
     warnings: tuple[JobWarning, ...] = ()
     webhook: WebhookRoute | None = None
     limit: CostLimit | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)

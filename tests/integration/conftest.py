@@ -27,6 +27,7 @@ from shared.settings import (
     ModelSettings,
     RedisSettings,
     StorageSettings,
+    TracingSettings,
 )
 from shared.store.job_store import JobStore
 from shared.store.keyring import Keyring
@@ -77,6 +78,7 @@ def gateway_settings(
         jobs=JobSettings(),
         metrics=MetricsSettings(metrics_port=0),
         log=LogSettings(),
+        tracing=TracingSettings(),
         outbound=OutboundSettings(),
     )
 

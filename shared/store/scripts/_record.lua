@@ -2,7 +2,7 @@
 
 local FIELDS = {
   'tenant', 'model', 'priority', 'cost', 'status', 'created_at', 'num_images', 'images',
-  'attempts', 'attempt', 'worker', 'ended_by', 'webhook',
+  'attempts', 'attempt', 'worker', 'ended_by', 'webhook', 'traceparent',
 }
 
 local function now_us()

@@ -91,6 +91,9 @@ local function tell_webhook(job, event, now)
     'job_id', job.id, 'type', 'job.' .. event, 'url', webhook.url, 'target', webhook.target,
     'endpoint', webhook.endpoint, 'created_at', delivery.created_at, 'status', 'pending',
     'tries', 0, 'round', 0, 'body', webhook_body(job, webhook, event, now))
+  if job.traceparent then
+    redis.call('HSET', delivery_key(delivery.id), 'traceparent', job.traceparent)
+  end
   if disabled(delivery) then
     end_delivery(delivery, 'disabled')
   else

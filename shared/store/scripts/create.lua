@@ -8,8 +8,8 @@ local job = {
   id = ARGV[1], tenant = ARGV[2], model = ARGV[3], priority = ARGV[4], cost = ARGV[5], attempts = 0,
 }
 local num_images, request, deadline, idempotency, fingerprint, webhook = unpack(ARGV, 6, 11)
-local limit, interval, burst = unpack(ARGV, 12, 14)
-local FIRST_WARNING = 15
+local limit, interval, burst, traceparent = unpack(ARGV, 12, 15)
+local FIRST_WARNING = 16
 local now = now_us()
 
 if idempotency ~= '' then
@@ -61,6 +61,9 @@ set(job, 'tenant', job.tenant, 'model', job.model, 'priority', job.priority, 'co
   'attempts', 0, 'images', 0)
 if webhook ~= '' then
   set(job, 'webhook', webhook)
+end
+if traceparent ~= '' then
+  set(job, 'traceparent', traceparent)
 end
 if deadline ~= '' then
   redis.call('ZADD', 'tessera:deadlines', whole(now + deadline), job.id)

@@ -105,11 +105,17 @@ def test_workers_scale_to_zero_by_what_waits_and_what_is_in_work(everything):
     assert "replicas" not in everything["Deployment", "demo-worker"]["spec"]
 
 
-def test_workers_reach_redis_and_s3_alone(everything):
+def test_workers_reach_redis_s3_and_the_collector_alone(everything):
     egress = everything["NetworkPolicy", "demo-worker"]["spec"]["egress"]
     ports = [port["port"] for rule in egress for port in rule["ports"]]
-    assert ports == [53, 53, 6379, 443]
-    assert egress[-1]["to"] == [{"ipBlock": {"cidr": "10.20.0.0/16"}}]
+    assert ports == [53, 53, 6379, 443, 4318]
+    assert egress[1]["to"] == [{"ipBlock": {"cidr": "10.20.0.0/16"}}]
+
+
+def test_workers_reach_the_sentinels():
+    egress = rendered(values_of("external"))["NetworkPolicy", "demo-worker"]["spec"]["egress"]
+    ports = [port["port"] for rule in egress for port in rule["ports"]]
+    assert ports == [53, 53, 6380, 6381, 26380, 443]
 
 
 def test_large_numbers_stay_whole(everything):
@@ -142,6 +148,7 @@ def test_the_rules_and_dashboards_are_ours(everything):
         ({"models": {"file": ""}}, "file"),
         ({"models": {"cache": {"accessMode": "Shared"}}}, "accessMode"),
         ({"settings": {"max-jobs": 1}}, "max-jobs"),
+        ({"tracing": {"endpoint": "collector:4318"}}, "endpoint"),
         ({"worker": {"autoscaling": {"costPerWorker": 0}}}, "costPerWorker"),
         ({"models": {"prefetch": {"enabled": True}}}, "models.cache.enabled"),
         ({"gateway": {"ingress": {"enabled": True}}}, "gateway.ingress.host"),

@@ -16,6 +16,7 @@ from shared.settings import (
     ModelSettings,
     RedisSettings,
     StorageSettings,
+    TracingSettings,
 )
 from tessera.local.environment import PROCESSES, StackAddresses, process_environment
 from worker.settings import WorkerSettings
@@ -31,6 +32,7 @@ SETTINGS = (
     ModelSettings,
     RedisSettings,
     StorageSettings,
+    TracingSettings,
     WorkerSettings,
 )
 KNOWN = {f"TESSERA_{name.upper()}" for settings in SETTINGS for name in settings.model_fields}

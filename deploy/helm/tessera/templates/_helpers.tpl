@@ -43,6 +43,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 - {name: TESSERA_MODELS_FILE, value: /etc/tessera/models/models.toml}
 - {name: TESSERA_METRICS_PORT, value: "9100"}
 - {name: TESSERA_LOG_LEVEL, value: {{ .root.Values.logLevel | quote }}}
+{{- with .root.Values.tracing.endpoint }}
+- {name: TESSERA_OTLP_ENDPOINT, value: {{ . | quote }}}
+{{- end }}
 {{- range $name, $value := .root.Values.settings }}
 {{- /* As JSON, since a large number would become 1e+06. */}}
 - {name: TESSERA_{{ $name }}, value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}}
