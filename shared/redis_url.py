@@ -15,33 +15,27 @@ from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.connection import parse_url
 from redis.sentinel import Sentinel
 
+from shared.errors import ConfigurationError
+
 SENTINELS = re.compile(
-    r"(?P<scheme>rediss?)\+sentinel://(?P<who>[^@/]*@)?(?P<hosts>[^@/]+)/(?P<service>[^/?]+)"
+    r"(?P<scheme>rediss?)\+sentinel://(?P<who>[^/]*@)?(?P<hosts>[^@/]+)/(?P<service>[^/?]+)"
     r"(?P<rest>(/\d+)?(\?.*)?)"
 )
 SENTINEL_PORT = 26379
 
 
-def check_url(url: str) -> str:
-    """The address itself. Raises ValueError without any part of it: a password may be in it."""
-    try:
-        if SENTINELS.fullmatch(url):
-            _sentinels(url, {})
-        else:
-            parse_url(url)  # type: ignore[no-untyped-call]
-    except ValueError:
-        raise ValueError(
-            "must begin with redis://, rediss:// or unix://, or be "
-            "redis+sentinel://HOST:26379,HOST:26379/SERVICE (rediss+sentinel:// with TLS)"
-        ) from None
-    return url
-
-
 def open_client(url: str, **options: Any) -> redis.Redis:
-    """A client that dials with its first command. Behind Sentinels it follows the master."""
-    if not SENTINELS.fullmatch(url):
-        return redis.Redis.from_url(url, **options)
-    hosts, service, own, sentinels = _sentinels(url, options)
+    """A client that dials with its first command. Behind Sentinels it follows the master.
+
+    Raises:
+        ConfigurationError: an option in the address is none.
+    """
+    try:
+        if not SENTINELS.fullmatch(url):
+            return redis.Redis.from_url(url, **options)
+        hosts, service, own, sentinels = _sentinels(url, options)
+    except ValueError as error:
+        raise ConfigurationError("TESSERA_REDIS_URL or _SCRATCH_URL: a wrong option") from error
     known = Sentinel(hosts, 0, sentinels, **own)  # type: ignore[no-untyped-call]
     client: redis.Redis = known.master_for(service)  # type: ignore[no-untyped-call]
     return client

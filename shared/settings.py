@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
-from shared.redis_url import check_url
 
 
 class TesseraSettings(BaseSettings):
@@ -27,7 +26,24 @@ def _http_url(value: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-RedisUrl = Annotated[str, AfterValidator(check_url)]
+HOST = r"(\[[^\]]+\]|[^@:/,\[\]]+)(:\d+)?"
+REDIS_URL = re.compile(
+    rf"unix://.+|rediss?://([^/]*@)?({HOST})?([/?].*)?"
+    rf"|rediss?\+sentinel://([^/]*@)?{HOST}(,{HOST})*/[^/?]+([/?].*)?"
+)
+
+
+def _redis_url(value: str) -> str:
+    # The text has no part of it: a password may be in it.
+    if not REDIS_URL.fullmatch(value):
+        raise ValueError(
+            "must begin with redis://, rediss:// or unix://, or be "
+            "redis+sentinel://HOST:26379,HOST:26379/SERVICE (rediss+sentinel:// with TLS)"
+        )
+    return value
+
+
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 
 
 class RedisSettings(TesseraSettings):

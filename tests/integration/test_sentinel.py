@@ -10,10 +10,10 @@ import redis
 
 from api.event_hub import EventHub
 from shared.connections import connect
-from shared.errors import StoreUnavailable
+from shared.errors import ConfigurationError, StoreUnavailable
 from shared.ids import new_job_id
 from shared.queue import TicketQueue
-from shared.redis_url import check_url, open_client
+from shared.redis_url import open_client
 from shared.request import Priority
 from shared.settings import JobSettings, RedisSettings
 from shared.store.job_store import JobStore
@@ -142,12 +142,20 @@ async def hears(settings: RedisSettings, store: JobStore) -> None:
         "http://127.0.0.1:6379",
         "redis+sentinel://127.0.0.1:26379",
         "redis+sentinel:///jobs",
-        "redis+sentinel://127.0.0.1/jobs/0?socket_timeout=soon",
+        "redis://127.0.0.1:port/0",
+        "redis+sentinel://127.0.0.1:26379,other:port/jobs",
     ],
 )
 def test_an_address_that_is_none_is_refused(url: str):
     with pytest.raises(ValueError, match="must begin with"):
-        check_url(url)
+        RedisSettings(redis_url=url)
+
+
+@pytest.mark.parametrize("where", ["redis://127.0.0.1/0", "redis+sentinel://127.0.0.1/jobs/0"])
+def test_a_wrong_option_is_told(where: str):
+    settings = RedisSettings(redis_url=f"{where}?socket_connect_timeout=soon")
+    with pytest.raises(ConfigurationError, match="TESSERA_REDIS_URL"):
+        connect(settings, name="test")
 
 
 def test_an_address_of_sentinels_is_read_whole():

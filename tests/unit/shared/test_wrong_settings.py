@@ -20,7 +20,7 @@ WRONG = {
     "S3_ENDPOINT_URL": "s3.example.com",
     "S3_CA_FILE": "/nowhere/ca.pem",
     "METRICS_PORT": "99999",
-    "LEASE_SECONDS": "0",
+    "LEASE_SECONDS": "-7.25",
     "OTLP_ENDPOINT": "collector:4318",
 }
 
