@@ -14,6 +14,7 @@ from typing import Any
 
 from bench import (
     cancel,
+    checkpoints,
     engine,
     eta,
     events,
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "cancel": cancel.run,
     "engine": engine.run,
     "serving": serving.run,
+    "checkpoints": checkpoints.run,
     "unlike": unlike.run,
     "update": update.run,
     "image_out": image_out.run,

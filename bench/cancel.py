@@ -68,10 +68,11 @@ class Line:
         self._heard[job_id] = Heard(time.perf_counter(), self._samples[job_id].tick)
         self.engine.cancel(job_id)
 
-    def begin(self) -> Attempt:
-        """Create, claim and submit one job."""
+    def begin(self, **fields: Any) -> Attempt:
+        """Create, claim and submit one job; `fields` of its request instead of the usual."""
         self._sequence += 1
-        asked = request(model=self.model.entry.id, seed=self._sequence, steps=STEPS, **SMALL)
+        usual = {"model": self.model.entry.id, "steps": STEPS, **SMALL}
+        asked = request(seed=self._sequence, **usual | fields)
         job_id = self.store.create(NewJob(new_job_id(), "bench", asked)).job_id
         claim = self.store.claim([asked.model], new_attempt_id(), WORKER)
         assert claim is not None

@@ -1,7 +1,8 @@
 """`python -m tests.slowed_worker`: a true worker, with ticks as slow as a large model's.
 
 `TESSERA_SLOWED_STEP_SECONDS` is a tick's time; while the file `TESSERA_SLOWED_HANG_FILE` exists,
-ticks do not end at all. Its compressors import this file again: it must be as light as `worker`'s.
+ticks do not end at all; one of latents as wide as `TESSERA_SLOWED_POISON_SIDE` is the last. Its
+compressors import this file again: it must be as light as `worker`'s.
 """
 
 import logging
