@@ -18,9 +18,10 @@ class Servers:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._valkey_port = free_ports(["valkey"])["valkey"]
+        self.valkey_port = free_ports(["valkey"])["valkey"]
         self._seaweed_ports = free_ports(SEAWEED_PORTS)
-        self.redis_settings = RedisSettings(redis_url=f"redis://127.0.0.1:{self._valkey_port}/0")
+        self.s3_port = self._seaweed_ports["s3"]
+        self.redis_settings = RedisSettings(redis_url=f"redis://127.0.0.1:{self.valkey_port}/0")
         self.storage = storage_settings(
             self._seaweed_ports["s3"], bucket="tessera", key="test", secret="test-secret"
         )
@@ -29,7 +30,7 @@ class Servers:
 
     def start_valkey(self) -> None:
         self.valkey = start_valkey(
-            self._directory / "valkey", self._directory / "valkey.log", self._valkey_port
+            self._directory / "valkey", self._directory / "valkey.log", self.valkey_port
         )
 
     def start_seaweed(self) -> None:

@@ -83,7 +83,7 @@ class Ledger:
     def _record(self, ticket: Ticket) -> None:
         try:
             self._write(ticket)
-        except (redis.ConnectionError, redis.TimeoutError):
+        except (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError):
             self._entries.put(ticket)
             raise
         except Exception:  # RQ reads records that anybody may have written

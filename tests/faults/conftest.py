@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from shared.connections import RedisPair, connect
-from shared.settings import RedisSettings, StorageSettings
+from shared.settings import RedisSettings
 from tessera.local.children import Child
+from tests.fault_proxy import FaultProxy
 from tests.harness import Processes, processes, tiny_models_file
 from tests.receiver import Receiver, receiving
 from tests.servers import Servers
@@ -16,9 +16,11 @@ from tests.servers import Servers
 
 @dataclass(frozen=True)
 class Line:
-    """What the tests share: servers, a worker, a keeper."""
+    """What the tests share: servers, proxies before them, and a worker and a keeper behind."""
 
     servers: Servers
+    redis: FaultProxy
+    s3: FaultProxy
     processes: Processes
     worker: Child
     keeper: Child
@@ -46,41 +48,24 @@ def line(
 ) -> Iterator[Line]:
     """A ready worker and a keeper. Leases are shorter than in production, so that tests are."""
     directory = tmp_path_factory.mktemp("line")
+    to_redis, to_s3 = FaultProxy(servers.valkey_port), FaultProxy(servers.s3_port)
+    here = "127.0.0.1"
+    storage = {"s3_endpoint_url": f"http://{here}:{to_s3.port}"}
     with (
         processes(
             directory,
             redis_of_faults,
-            servers.redis_settings,
-            servers.storage,
+            RedisSettings(redis_url=f"redis://{here}:{to_redis.port}/0"),
+            servers.storage.model_copy(update=storage),
             tiny_models_file(directory),
             lease_seconds=LEASE_SECONDS,
         ) as started,
         started.keeper() as keeper,
         started.worker() as worker,
     ):
-        yield Line(servers, started, worker, keeper)
-
-
-@pytest.fixture
-def alone(
-    tmp_path: Path,
-    redis_pair: RedisPair,
-    redis_settings: RedisSettings,
-    storage_settings: StorageSettings,
-) -> Iterator[Processes]:
-    """A keeper and no worker: the test starts those that it wants."""
-    with (
-        processes(
-            tmp_path,
-            redis_pair,
-            redis_settings,
-            storage_settings,
-            tiny_models_file(tmp_path),
-            lease_seconds=LEASE_SECONDS,
-        ) as started,
-        started.keeper(),
-    ):
-        yield started
+        yield Line(servers, to_redis, to_s3, started, worker, keeper)
+    to_redis.close()
+    to_s3.close()
 
 
 @pytest.fixture

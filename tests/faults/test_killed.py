@@ -3,9 +3,13 @@
 import os
 import signal
 import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pytest
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 
 from shared.ids import job_prefix
@@ -13,8 +17,18 @@ from shared.job import JobStatus
 from shared.queue import queue_name
 from shared.request import PRIORITIES
 from shared.store import keys
+from tessera.local.children import Child
 from tests.faults.conftest import LEASE_SECONDS, Line
-from tests.harness import TENANT, Processes, gpu_process_of, in_mid_sampling, kill, wait_until
+from tests.harness import (
+    TENANT,
+    Processes,
+    gpu_process_of,
+    in_mid_sampling,
+    kill,
+    later_attempts,
+    logged,
+    wait_until,
+)
 from tests.receiver import Receiver
 
 # Long enough to be killed in the middle, without guidance so that it is not longer.
@@ -55,55 +69,6 @@ def test_the_gpu_process_is_killed_with_eight_jobs_in_flight(
     assert_rq_has_no_trace(running)
 
 
-def test_a_whole_host_is_lost_with_another_worker_up(line: Line) -> None:
-    running = line.processes
-    survivors = running.ready_workers()
-    with running.worker("victim") as supervisor:
-        (victim,) = running.ready_workers() - survivors
-        ids = running.submit(16, **LONG)
-        wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
-        hosted = [job_id for job_id in ids if running.worker_of(job_id) == victim]
-        assert hosted
-        kill(supervisor.pid, gpu_process_of(supervisor))
-        supervisor.process.wait()
-    moved = wait_until(
-        lambda: all(running.worker_of(job_id) != victim for job_id in hosted),
-        LEASE_SECONDS + 15,
-        "running elsewhere",
-    )
-    print(f"running elsewhere after {moved:.2f} s with leases of {LEASE_SECONDS} s")
-    running.wait_for(ids, JobStatus.SUCCEEDED, 120)
-    running.check_invariants(ids)
-    assert_rq_has_no_trace(running)
-
-
-def test_the_supervisor_alone_is_killed(line: Line) -> None:
-    running = line.processes
-    survivors = running.ready_workers()
-    with running.worker("orphan") as supervisor:
-        (orphan,) = running.ready_workers() - survivors
-        gpu_process = gpu_process_of(supervisor)
-        ids = running.submit(16, **LONG)
-        wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
-        kill(supervisor.pid)
-        supervisor.process.wait()
-    wait_until(lambda: not process_exists(gpu_process), 20, "the orphan's end")
-    running.wait_for(ids, JobStatus.SUCCEEDED, 120)
-    assert all(job.crashes == 0 for job in running.jobs(ids))
-    running.check_invariants(ids)
-    assert_rq_has_no_trace(running)
-    assert orphan not in running.ready_workers()
-
-
-def process_exists(pid: int) -> bool:
-    """Whether it runs, or waits for a parent to fetch its status."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rsplit(")", 1)[1].split()[0] != "Z"
-
-
 def test_a_job_that_kills_its_worker_fails_and_others_do_not(line: Line) -> None:
     running = line.processes
     (poison,) = running.submit(steps=150, guidance_scale=1.0)
@@ -127,24 +92,81 @@ def on_its_attempt(running: Processes, job_id: str, attempt: int) -> bool:
     return job.attempts == attempt and in_mid_sampling(running, [job_id])
 
 
-def test_a_stopped_worker_comes_back_too_late(line: Line) -> None:
+def test_a_whole_host_is_lost_with_another_worker_up(line: Line) -> None:
     running = line.processes
     survivors = running.ready_workers()
-    with running.worker("zombie") as supervisor:
-        (zombie,) = running.ready_workers() - survivors
+    slowed = {"slowed_step_seconds": 0.05, "checkpoint_seconds": 1}
+    with running.worker("victim", "tests.slowed_worker", **slowed) as supervisor:
+        (victim,) = running.ready_workers() - survivors
         ids = running.submit(16, **LONG)
-        wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
-        hosted = [job_id for job_id in ids if running.worker_of(job_id) == zombie]
-        gpu_process = gpu_process_of(supervisor)
-        stopped = time.monotonic()
-        os.kill(gpu_process, signal.SIGSTOP)
-        running.wait_for(ids, JobStatus.SUCCEEDED, 120)
-        print(f"all done {time.monotonic() - stopped:.1f} s after the stop")
-        os.kill(gpu_process, signal.SIGCONT)
-        assert hosted
-        before = [job.images for job in running.jobs(hosted)]
-        more = running.submit(1)
-        running.wait_for(more, JobStatus.SUCCEEDED, 60)
+
+        def kept() -> list[str]:
+            """Its jobs that have a checkpoint: those beyond a second of steps."""
+            return [
+                job.id
+                for job in running.jobs(ids)
+                if job.status is JobStatus.RUNNING
+                and job.progress.step > 25
+                and running.worker_of(job.id) == victim
+            ]
+
+        wait_until(lambda: bool(kept()), 60, "mid-sampling")
+        resumable = kept()
+        kill(supervisor.pid, gpu_process_of(supervisor))
+        supervisor.process.wait()
+    lost = [
+        job.id
+        for job in running.jobs(ids)
+        if not job.status.terminal and running.worker_of(job.id) == victim
+    ]
+    assert set(resumable) & set(lost)
+    moved = wait_until(
+        lambda: all(running.worker_of(job_id) != victim for job_id in lost),
+        LEASE_SECONDS + 15,
+        "running elsewhere",
+    )
+    print(f"running elsewhere after {moved:.2f} s with leases of {LEASE_SECONDS} s")
+    running.wait_for(ids, JobStatus.SUCCEEDED, 120)
+    saved = {entry["job_id"]: entry["saved"] for entry in later_attempts(line.worker)}
+    assert set(lost) <= set(saved)
+    assert all(saved[job_id] > 0 for job_id in resumable if job_id in lost)
+    running.check_invariants(ids)
+    assert_rq_has_no_trace(running)
+
+
+@dataclass(frozen=True)
+class Second:
+    """A worker beside the line's own."""
+
+    child: Child
+    worker_id: str
+
+
+@pytest.fixture(scope="module")
+def second(line: Line) -> Iterator[Second]:
+    """For the tests below, the last of which ends it."""
+    before = line.processes.ready_workers()
+    with line.processes.worker("second") as child:
+        (worker_id,) = line.processes.ready_workers() - before
+        yield Second(child, worker_id)
+
+
+def test_a_stopped_worker_comes_back_too_late(line: Line, second: Second) -> None:
+    running = line.processes
+    ids = running.submit(16, **LONG)
+    wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
+    hosted = [job_id for job_id in ids if running.worker_of(job_id) == second.worker_id]
+    gpu_process = gpu_process_of(second.child)
+    stopped = time.monotonic()
+    os.kill(gpu_process, signal.SIGSTOP)
+    running.wait_for(ids, JobStatus.SUCCEEDED, 120)
+    print(f"all done {time.monotonic() - stopped:.1f} s after the stop")
+    os.kill(gpu_process, signal.SIGCONT)
+    assert hosted
+    before = [job.images for job in running.jobs(hosted)]
+    more = running.submit(1)
+    running.wait_for(more, JobStatus.SUCCEEDED, 60)
+    wait_until(lambda: attempts_are_over(second.child), 60, "the zombie's attempts over")
     assert [job.images for job in running.jobs(hosted)] == before
     running.check_invariants([*ids, *more])
     named = {image.key for job in running.jobs(hosted) for image in job.images}
@@ -152,6 +174,37 @@ def test_a_stopped_worker_comes_back_too_late(line: Line) -> None:
     assert named == stored
 
 
+def attempts_are_over(worker: Child) -> bool:
+    """Whether each attempt that its log tells of has ended there, too."""
+    told = Counter(entry["message"] for entry in logged(worker))
+    ends = ("attempt ended", "attempt failed", "job succeeded")
+    return told["attempt begins"] == sum(told[end] for end in ends)
+
+
 def keys_of(running: Processes, job_id: str) -> list[str]:
     """Keys of the objects that lie in S3 for that job."""
     return running.objects.list_keys(job_prefix(TENANT, job_id))
+
+
+def test_the_supervisor_alone_is_killed(line: Line, second: Second) -> None:
+    running = line.processes
+    gpu_process = gpu_process_of(second.child)
+    ids = running.submit(16, **LONG)
+    wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
+    kill(second.child.pid)
+    second.child.process.wait()
+    wait_until(lambda: not process_exists(gpu_process), 20, "the orphan's end")
+    running.wait_for(ids, JobStatus.SUCCEEDED, 120)
+    assert all(job.crashes == 0 for job in running.jobs(ids))
+    running.check_invariants(ids)
+    assert_rq_has_no_trace(running)
+    assert second.worker_id not in running.ready_workers()
+
+
+def process_exists(pid: int) -> bool:
+    """Whether it runs, or waits for a parent to fetch its status."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rsplit(")", 1)[1].split()[0] != "Z"

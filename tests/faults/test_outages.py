@@ -4,7 +4,7 @@ import time
 
 from shared.job import JobStatus
 from tests.faults.conftest import LEASE_SECONDS, Line
-from tests.harness import gpu_process_of, in_mid_sampling, wait_until
+from tests.harness import gpu_process_of, in_mid_sampling, kill, wait_until
 
 # Longer than a lease, so that only the reaper's caution saves the live worker's jobs.
 OUTAGE_SECONDS = LEASE_SECONDS + 2
@@ -15,7 +15,9 @@ def test_redis_is_away_for_longer_than_a_lease(line: Line) -> None:
     gpu_process = gpu_process_of(line.worker)
     ids = running.submit(8, steps=60, guidance_scale=1.0)
     wait_until(lambda: in_mid_sampling(running, ids), 60, "sampling")
-    line.servers.valkey.stop(5)
+    ids += running.submit(1)
+    kill(line.servers.valkey.pid)  # right after its last answer
+    line.servers.valkey.process.wait()
     time.sleep(OUTAGE_SECONDS)
     line.servers.start_valkey()
     running.wait_for(ids, JobStatus.SUCCEEDED, 120)
