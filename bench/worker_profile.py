@@ -1,8 +1,8 @@
 """Where a busy worker's time goes: `python -m bench.worker_profile`, samples by py-spy.
 
 A local stack of its own, with unlike jobs in flight all the time. Counted are samples of threads
-that ran or wanted to; waiting ones are left out. The collapsed stacks are written beside the
-results, for flame graphs.
+that ran or wanted to; waiting ones are left out, as far as py-spy can tell. The shares are written
+to bench/results/, and the collapsed stacks, for flame graphs, wherever `--stacks` says.
 """
 
 import argparse
@@ -30,14 +30,16 @@ CLIENTS = 12
 PROMPTS = ("a red apple", "a blue car", "a yellow star", "a house")
 SAMPLES_A_SECOND = 100
 SHOWN = 25
-STACKS = Path(__file__).parent / "results" / "worker.collapsed"
+RESULT = Path(__file__).parent / "results" / "worker_profile.txt"
 
 
 def main() -> None:
     """Start, load, sample, and print the shares."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=10)
-    seconds = parser.parse_args().seconds
+    parser.add_argument("--stacks", type=Path, default=Path("worker.collapsed"))
+    arguments = parser.parse_args()
+    seconds = arguments.seconds
     with (
         tempfile.TemporaryDirectory() as folder,
         running_stack(
@@ -48,10 +50,19 @@ def main() -> None:
         time.sleep(seconds)  # until every slot is taken
         pid = _stepping_process(Path(folder))
         command = ["record", "--pid", str(pid), "--duration", str(seconds), "--threads"]
-        form = ["--format", "raw", "--rate", str(SAMPLES_A_SECOND), "--output", str(STACKS)]
+        form = [
+            "--format",
+            "raw",
+            "--rate",
+            str(SAMPLES_A_SECOND),
+            "--output",
+            str(arguments.stacks),
+        ]
         program = str(Path(sys.executable).with_name("py-spy"))
         subprocess.run([program, *command, *form, "--nonblocking"], check=True)
-    print("\n".join(shares(STACKS.read_text())))
+    told = "\n".join(shares(arguments.stacks.read_text()))
+    RESULT.write_text(f"{told}\n")
+    print(told)
 
 
 @contextmanager
@@ -98,7 +109,7 @@ def shares(stacks: str) -> list[str]:
         stack, _, count = line.rpartition(" ")
         thread, *frames = stack.split(";")
         name = thread.partition("): ")[2]
-        threads[name.rstrip("0123456789_-")] += int(count)
+        threads[name.partition("_")[0]] += int(count)  # all job threads are one
         own = {frame.rpartition(":")[0] + ")" for frame in frames if "(worker/" in frame}
         functions.update(dict.fromkeys(own, int(count)))
     everything = sum(threads.values())
