@@ -164,7 +164,7 @@ def gap(subject: Subject) -> dict[str, Any]:
                     seed,
                     Kind.ORDINARY,
                 )[0][0]
-                for seed in range(max(model.stepper.max_rows // 2, 1))
+                for seed in range(min(model.stepper.max_rows, FORM_ROWS[-1]) // 2)
             ]
             # Admission is over with the first ticks; then nobody may hold the device up.
             engine.submit(samples)

@@ -159,7 +159,7 @@ def candidates(device: Device, wanted: Attention) -> list[str]:
 
 
 def all_kernels() -> Mapping[str, Kernel]:
-    """Every kernel by its name."""
+    """Every kernel by its name; xformers' where it is installed beside CUDA."""
     aten = torch.ops.aten
 
     def usual(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -180,20 +180,23 @@ def all_kernels() -> Mapping[str, Kernel]:
     def math(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return aten._scaled_dot_product_attention_math(query, key, value)[0]  # type: ignore[no-any-return]
 
-    def xformers(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        attend = importlib.import_module("xformers.ops").memory_efficient_attention
-        by_token = (states.transpose(1, 2) for states in (query, key, value))
-        return attend(*by_token).transpose(1, 2)  # type: ignore[no-any-return]
-
-    return {
+    kernels: dict[str, Kernel] = {
         USUAL: usual,
         "sdpa-flash": flash,
         "sdpa-flash-cpu": flash_on_cpu,
         "sdpa-cudnn": cudnn,
         "sdpa-efficient": efficient,
         "sdpa-math": math,
-        XFORMERS: xformers,
     }
+    if torch.cuda.is_available() and importlib.util.find_spec("xformers"):
+        attend = importlib.import_module("xformers.ops").memory_efficient_attention
+
+        def xformers(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            by_token = (states.transpose(1, 2) for states in (query, key, value))
+            return attend(*by_token).transpose(1, 2)  # type: ignore[no-any-return]
+
+        kernels[XFORMERS] = xformers
+    return kernels
 
 
 def _use(unet: Any, processor: ChosenAttention) -> None:

@@ -5,16 +5,13 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 
-from tests.comparison import generate, relative, stepping
+from tests.comparison import generate, stepping
 from tests.tiny_request import tiny_request
 from worker.engine.sample import EngineStopped, Kind
-from worker.models.attention import AttentionChoice, use_attention
 from worker.models.building import FormPlan
-from worker.models.compiling import compile_fixed, forbid_recompiling
 from worker.models.device import DeviceSettings
-from worker.models.forms import Form, UNetShape, bare_twin, plain_forward
+from worker.models.forms import Form, UNetShape, bare_twin
 from worker.models.load import load_model
 from worker.settings import WorkerSettings
 
@@ -116,37 +113,6 @@ def test_a_form_copies_what_is_fresh_and_what_has_changed():
     assert not form.fits(torch.ones(3), twos)
     with pytest.raises(ValueError, match="another shape"):
         form(torch.ones(3), twos)
-
-
-def test_a_compiled_unet_is_close_the_same_in_any_place_and_never_compiled_again():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        unet = UNet2DConditionModel(
-            block_out_channels=(16,),
-            layers_per_block=1,
-            down_block_types=("CrossAttnDownBlock2D",),
-            mid_block_type=None,
-            up_block_types=("UpBlock2D",),
-            cross_attention_dim=16,
-            attention_head_dim=2,
-            norm_num_groups=4,
-        ).eval()
-    use_attention(unet, AttentionChoice())
-    generator = torch.Generator().manual_seed(2)
-    latents, contexts = (
-        torch.randn(*shape, generator=generator) for shape in ((2, 4, 8, 8), (2, 7, 16))
-    )
-    given = (latents, torch.tensor([9.0, 99.0]), contexts, None, None, None)
-    turned = tuple(one if one is None else one.flip(0) for one in given)
-    with torch.inference_mode():
-        form = Form(compile_fixed(plain_forward(unet)), given, fresh=2)
-        form.build()
-        forbid_recompiling()
-        found = form(*given)
-        assert torch.equal(form(*turned).flip(0), found)
-        assert relative(found, plain_forward(unet)(*given)) <= 1e-4
-        with pytest.raises(AssertionError):  # past the form's own check, it is the code's
-            form._forward(*(one if one is None else torch.cat([one, one]) for one in given))
 
 
 def test_sizes_that_can_be_built():
