@@ -6,12 +6,13 @@ body closes the connection.
 
 import logging
 import time
+from collections.abc import Iterable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.body_caps import body_cap, too_large
-from api.headers import with_security
+from api.headers import Header, with_security
 from api.metrics import GatewayMetrics
 from api.problems import problem_response
 from shared.ids import new_request_id
@@ -36,19 +37,17 @@ class ExchangeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        traceparent = Headers(scope=scope).get("traceparent")
         tracing = self._tracing if scope["path"].startswith(TRACED) else UNTRACED
-        with tracing.span("request", SpanKind.SERVER, parent=headers.get("traceparent")) as span:
-            await self._exchange(scope, receive, send, headers, span)
+        with tracing.span("request", SpanKind.SERVER, parent=traceparent) as span:
+            await self._exchange(scope, receive, send, span)
 
-    async def _exchange(
-        self, scope: Scope, receive: Receive, send: Send, headers: Headers, span: Span
-    ) -> None:
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
         request = new_request_id()
         request_id.set(request)
         started = time.perf_counter()
-        declared, cap = _declared_bytes(headers), body_cap(scope["path"])
-        body_unread = declared > 0 or "transfer-encoding" in headers
+        declared, body_unread = _declared_body(scope["headers"])
+        cap = body_cap(scope["path"])
         received, status, first_byte = 0, 500, None
 
         async def receive_body() -> Message:
@@ -85,8 +84,7 @@ class ExchangeMiddleware:
         route = scope.get("route")
         handler = route.path if route is not None else "none"
         method = scope["method"] if route is not None else "any"
-        self._metrics.http_requests.labels(handler, method, f"{status // 100}xx").inc()
-        self._metrics.http_seconds.labels(handler, method).observe(seconds)
+        self._metrics.observe_exchange(handler, method, status, seconds)
         logger.info(
             "answered",
             extra={
@@ -112,6 +110,12 @@ def _tell(span: Span, scope: Scope, status: int, request: str) -> None:
         span.fail(str(status))
 
 
-def _declared_bytes(headers: Headers) -> int:
-    length = headers.get("content-length", "0")
-    return int(length) if length.isdecimal() else 0
+def _declared_body(headers: Iterable[Header]) -> tuple[int, bool]:
+    """The bytes that `Content-Length` announces, and whether there is a body at all."""
+    declared, chunked = 0, False
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            declared = int(value)
+        elif name == b"transfer-encoding":
+            chunked = True
+    return declared, declared > 0 or chunked

@@ -4,18 +4,19 @@ A page of a stranger can reach loopback through the visitor's browser (DNS rebin
 a proxy on this machine can carry strangers in; both show in the headers.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.headers import Header
 from api.problems import problem_response
 from api.settings import is_loopback
 from shared.errors import Forbidden
 
-FORWARDING = frozenset({"forwarded", "true-client-ip", "via", "x-client-ip", "x-real-ip"})
-FORWARDING_PREFIX = "x-forwarded"
+FORWARDING = frozenset({b"forwarded", b"true-client-ip", b"via", b"x-client-ip", b"x-real-ip"})
+FORWARDING_PREFIX = b"x-forwarded"
 
 
 class OpenModeFence:
@@ -26,28 +27,32 @@ class OpenModeFence:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the exchange through, or answer 403."""
-        if scope["type"] == "http" and (reason := refusal(Headers(scope=scope))):
+        if scope["type"] == "http" and (reason := refusal(scope["headers"])):
             await problem_response(Forbidden(reason))(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-def refusal(headers: Headers) -> str | None:
+def refusal(headers: Iterable[Header]) -> str | None:
     """Why a request with these headers is not let in; None where it is."""
-    host = headers.get("host", "")
-    if not is_loopback(_name(f"//{host}")):
+    hosts, origins = [], []
+    for name, value in headers:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"origin":
+            origins.append(value)
+        elif name in FORWARDING or name.startswith(FORWARDING_PREFIX):
+            return "without API keys the gateway takes no forwarded requests"
+    if len(hosts) != 1 or not _is_ours(hosts[0]):
         return "without API keys the gateway answers to loopback names only"
-    origin = headers.get("origin")
-    if origin is not None and origin != f"http://{host}":
+    if any(origin != b"http://" + hosts[0] for origin in origins):
         return "without API keys the gateway takes no requests from other web pages"
-    if any(name in FORWARDING or name.startswith(FORWARDING_PREFIX) for name in headers):
-        return "without API keys the gateway takes no forwarded requests"
     return None
 
 
 @lru_cache(64)  # clients call us by one name or two
-def _name(url: str) -> str:
+def _is_ours(host: bytes) -> bool:
     try:
-        return urlsplit(url).hostname or ""
+        return is_loopback(urlsplit(f"//{host.decode('latin-1')}").hostname or "")
     except ValueError:
-        return ""
+        return False

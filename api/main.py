@@ -162,12 +162,13 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
-    for router in ROUTERS:
-        app.include_router(router)
+    # As they are: a route that `include_router` wraps is looked for twice in every exchange.
+    routes = [route for router in ROUTERS for route in router.routes]
+    app.router.routes.extend(routes)
     if settings.gateway.auth is AuthMode.OPEN:
         app.add_middleware(OpenModeFence)
     cors.install(app, settings.gateway.cors_origins)
     app.add_middleware(ExchangeMiddleware, metrics=metrics, tracing=tracing)
-    problems.install(app, [route for router in ROUTERS for route in router.routes])
+    problems.install(app, routes)
     openapi.install(app)
     return app

@@ -1,6 +1,7 @@
 """What the gateway counts. The names are an interface: dashboards and alerts use them."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -18,6 +19,8 @@ from shared.errors import (
 from shared.job import JobStatus
 from shared.metrics import new_registry
 from shared.request import PRIORITIES
+
+SERIES = 1024
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 DEPENDENCIES = {"redis": StoreUnavailable, "s3": StorageUnavailable}
@@ -83,12 +86,28 @@ class GatewayMetrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        # Finding a series by its labels costs more than counting; routes times methods are few.
+        self._exchange_series = lru_cache(SERIES)(self._find_exchange_series)
         for refusal in REFUSALS:
             self.jobs_rejected.labels(refusal.code)
         for model in models:
             self.jobs_finished.labels(model, JobStatus.CANCELED)
             for priority in PRIORITIES:
                 self.jobs_submitted.labels(model, priority)
+
+    def observe_exchange(self, handler: str, method: str, status: int, seconds: float) -> None:
+        """An exchange was answered with `status`; its first byte came after `seconds`."""
+        requests, duration = self._exchange_series(handler, method, status)
+        requests.inc()
+        duration.observe(seconds)
+
+    def _find_exchange_series(
+        self, handler: str, method: str, status: int
+    ) -> tuple[Counter, Histogram]:
+        return (
+            self.http_requests.labels(handler, method, f"{status // 100}xx"),
+            self.http_seconds.labels(handler, method),
+        )
 
     def observe_dependencies(self, problem: Exception | None) -> None:
         """Tell which server a check found missing, None where both answered."""

@@ -62,7 +62,7 @@ class JsonFormatter(logging.Formatter):
             line["job_id"] = job
         if (trace := trace_id.get()) is not None:
             line["trace_id"] = trace
-        line.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return to_json(line, fallback=str).decode()
