@@ -1,24 +1,28 @@
-"""One subscription to all jobs' events for the whole process; it wakes whoever watches a job.
+"""One connection for the whole process that hears the watched jobs' events, and wakes watchers.
 
-A watcher subscribes first and reads the store then, so nothing falls between. What is published
-only says that there is news: facts are read from the store. When the connection to Redis was
-lost, everybody is woken once it is back, and reads what was missed.
+A watcher reads the store at once, and again as soon as its job is heard, so nothing falls between.
+What is published only says that there is news: facts are read from the store. When the connection
+to Redis was lost, all jobs are subscribed to anew, which makes everybody read what was missed.
+Events of jobs that nobody watches here, by far the most, never come to this process.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from shared.job import Preview, Progress
 from shared.redis_url import async_client
 from shared.settings import RedisSettings
-from shared.store.events import CHANNEL_PATTERN, job_of_channel, parse_message
+from shared.store import keys
+from shared.store.events import Event, job_of_channel, parse_message
 
 RECONNECT_SECONDS = 0.5
 
@@ -84,6 +88,9 @@ class EventHub:
     def __init__(self, settings: RedisSettings) -> None:
         self._url = settings.redis_url
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
+        # Jobs that came to be watched, or not any more, since the connection was told last.
+        self._touched: set[str] = set()
+        self._touch = asyncio.Event()
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -116,12 +123,16 @@ class EventHub:
         if self._closing:
             watch.tell_closing()
         self._watches[job_id].add(watch)
+        self._touched.add(job_id)
+        self._touch.set()
         try:
             yield watch
         finally:
             self._watches[job_id].discard(watch)
             if not self._watches[job_id]:
                 del self._watches[job_id]
+                self._touched.add(job_id)
+                self._touch.set()
 
     async def _listen(self) -> None:
         while True:
@@ -133,36 +144,56 @@ class EventHub:
                         client_name="tessera-events",
                         socket_timeout=None,  # quiet for hours is no error
                         socket_keepalive=True,
+                        retry=Retry(NoBackoff(), 0),  # two tasks use it: none mends it by itself
                     ) as client,
                     client.pubsub() as subscription,
+                    asyncio.TaskGroup() as tasks,
                 ):
-                    await subscription.psubscribe(CHANNEL_PATTERN)
-                    async for message in subscription.listen():
-                        self._take(message)
-            except (redis.ConnectionError, redis.TimeoutError):
+                    await subscription.connect()
+                    tasks.create_task(self._subscribe(subscription))
+                    tasks.create_task(self._hear(subscription))
+            except* (redis.ConnectionError, redis.TimeoutError):
                 logger.warning("the subscription to job events is lost; trying again")
-                await asyncio.sleep(RECONNECT_SECONDS)
+            await asyncio.sleep(RECONNECT_SECONDS)
 
-    def _take(self, message: dict[str, Any]) -> None:
-        if message["type"] == "psubscribe":
-            for watch in self._all():
-                watch.tell_facts()
-            return
-        watches = self._watches.get(job_of_channel(message["channel"]))
-        if not watches:
-            return
-        event = parse_message(message["data"])
-        if event.type == "progress":
-            progress = Progress(**event.data)
-            for watch in watches:
-                watch.tell_progress(progress)
-        elif event.type == "preview":
-            preview = Preview(**event.data)
-            for watch in watches:
-                watch.tell_preview(preview)
-        else:
-            for watch in watches:
-                watch.tell_facts()
+    async def _subscribe(self, subscription: PubSub) -> None:
+        """Keep the connection's channels those of the watched jobs."""
+        heard: set[str] = set()
+        self._touched = set(self._watches)
+        while True:
+            touched, self._touched = self._touched, set()
+            self._touch.clear()
+            watched = touched & self._watches.keys()
+            if new := watched - heard:
+                await subscription.subscribe(*map(keys.events, new))
+            if gone := (touched - watched) & heard:
+                await subscription.unsubscribe(*map(keys.events, gone))
+            heard = (heard | new) - gone
+            await self._touch.wait()
+
+    async def _hear(self, subscription: PubSub) -> None:
+        while True:
+            message = await subscription.get_message(timeout=None)
+            watches = self._watches.get(job_of_channel(message["channel"]), set())
+            if message["type"] == "subscribe":
+                for watch in watches:
+                    watch.tell_facts()
+            elif message["type"] == "message":
+                _tell(watches, parse_message(message["data"]))
 
     def _all(self) -> list[Watch]:
         return [watch for watches in self._watches.values() for watch in watches]
+
+
+def _tell(watches: Iterable[Watch], event: Event) -> None:
+    if event.type == "progress":
+        progress = Progress(**event.data)
+        for watch in watches:
+            watch.tell_progress(progress)
+    elif event.type == "preview":
+        preview = Preview(**event.data)
+        for watch in watches:
+            watch.tell_preview(preview)
+    else:
+        for watch in watches:
+            watch.tell_facts()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import httpx2
 
 from shared.job import Progress
+from tests.harness import wait_until
 from tests.integration.conftest import Gateway, StandIn
 
 
@@ -123,8 +124,9 @@ def test_many_watchers_and_one_subscription(gateway: Gateway, worker: StandIn, r
     watchers = [threading.Thread(target=watch) for _ in range(30)]
     for watcher in watchers:
         watcher.start()
-    subscriptions = [c for c in redis_pair.durable.client_list() if c["psub"] != "0"]
-    assert len(subscriptions) == 1
+    channel = f"tessera:events:{job['id']}"
+    wait_until(lambda: redis_pair.durable.pubsub_numsub(channel) != [(channel, 0)], 30)
+    assert redis_pair.durable.pubsub_numsub(channel) == [(channel, 1)]
     worker.finish()
     for watcher in watchers:
         watcher.join()
