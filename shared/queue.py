@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from uuid import uuid4
 
 import redis
 from rq import Queue
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.utils import now
 
 from shared.connections import short_retry, store_errors
 from shared.redis_url import open_client
@@ -57,15 +60,7 @@ class TicketQueue:
         """Put tickets into several lanes in one round trip, or raise StoreUnavailable."""
         with store_errors(), self._connection.pipeline() as pipeline:
             for (model, priority), count in tickets.items():
-                queue = open_queue(self._connection, model, priority)
-                ticket = Queue.prepare_data(
-                    TICKET_TASK,
-                    timeout=-1,
-                    ttl=TICKET_SECONDS,
-                    result_ttl=0,
-                    failure_ttl=FAILED_SECONDS,
-                )
-                queue.enqueue_many([ticket] * count, pipeline=pipeline)
+                _put(open_queue(self._connection, model, priority), count, pipeline)
             pipeline.execute()
 
     def counts(self, models: Collection[str]) -> dict[Lane, int]:
@@ -79,3 +74,22 @@ class TicketQueue:
     def close(self) -> None:
         """Give the connections back."""
         self._connection.close()
+
+
+def _put(queue: Queue, count: int, pipeline: "redis.client.Pipeline") -> None:
+    """Put `count` tickets into a queue, as RQ's `enqueue_many` would.
+
+    But for their ids they are alike, so that their record is made once: RQ would make each by
+    itself, ask the server for its version, and send six commands for each instead of two.
+    """
+    ticket = queue.create_job(
+        TICKET_TASK, timeout=-1, ttl=TICKET_SECONDS, result_ttl=0, failure_ttl=FAILED_SECONDS
+    )
+    ticket.origin, ticket.enqueued_at = queue.name, now()
+    record = ticket.to_dict()
+    ids = [str(uuid4()) for _ in range(count)]
+    pipeline.sadd(queue.redis_queues_keys, queue.key)
+    for ticket_id in ids:
+        pipeline.hset(Job.key_for(ticket_id), mapping=record)
+        pipeline.expire(Job.key_for(ticket_id), TICKET_SECONDS)
+    pipeline.rpush(queue.key, *ids)

@@ -42,6 +42,24 @@ def test_a_ticket_is_empty_fresh_and_forgotten(redis_settings):
     tickets.close()
 
 
+def test_a_ticket_is_recorded_as_rq_would(redis_settings):
+    tickets = TicketQueue(redis_settings)
+    tickets.send("emoji", Priority.NORMAL)
+    connection = connect_rq(redis_settings, name="test")
+    queue = open_queue(connection, "emoji", Priority.NORMAL)
+    options = {"job_timeout": -1, "ttl": 3600, "result_ttl": 0, "failure_ttl": 60}
+    theirs = queue.enqueue(TICKET_TASK, **options)
+    ours, rqs = (connection.hgetall(Job.key_for(id)) for id in queue.get_job_ids())
+    assert queue.get_job_ids()[1] == theirs.id
+    for record in (ours, rqs):
+        for moment in (b"created_at", b"enqueued_at"):
+            assert record.pop(moment).endswith(b"Z")
+    assert ours == rqs
+    assert connection.smembers("rq:queues") == {b"rq:queue:emoji:normal"}
+    connection.close()
+    tickets.close()
+
+
 def test_a_dead_server_is_store_unavailable():
     tickets = TicketQueue(RedisSettings(redis_url="redis://127.0.0.1:1/0"))
     with pytest.raises(StoreUnavailable):
