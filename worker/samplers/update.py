@@ -5,6 +5,8 @@ from torch import Tensor
 
 from worker.samplers.tables import NOISE, OUTPUT
 
+SMALL_LATENT = 4 * 16 * 16  # numbers of one; a picture of 128 x 128 pixels
+
 
 def guide(conditional: Tensor, negative: Tensor, scales: Tensor) -> Tensor:
     """Classifier-free guidance.
@@ -53,8 +55,10 @@ def advance(planes: Tensor, prediction: Tensor, noise: Tensor | None, matrices: 
     Returns:
         The new planes, shaped like `planes`.
     """
-    # Launches are what costs on CUDA; on a CPU it is memory, and most coefficients are zero.
-    way = advance_together if planes.is_cuda else advance_each
+    # What costs on CUDA, and with small latents anywhere, is each operation; with large ones on a
+    # CPU it is memory, and most coefficients are zero. The way depends on nothing of the company.
+    few_operations = planes.is_cuda or planes.shape[2:].numel() <= SMALL_LATENT
+    way = advance_together if few_operations else advance_each
     return way(planes, prediction, noise, matrices)
 
 
@@ -83,13 +87,17 @@ def advance_each(
     """As `advance`, a sample at a time, by those coefficients that are not zero."""
     count = planes.shape[1]
     advanced = torch.zeros_like(planes)
+    # All views at once: taken one by one they would cost as much as the arithmetic.
+    targets = advanced.flatten(0, 1).unbind()
+    sources = planes.flatten(0, 1).unbind()
+    predictions = prediction.unbind()
+    noises = () if noise is None else noise.unbind()
     for i, matrix in enumerate(matrices.tolist()):
-        sources = {plane: planes[i, plane] for plane in range(count)}
-        sources[OUTPUT] = prediction[i]
-        if noise is not None:
-            sources[NOISE] = noise[i]
-        for plane in range(count):
-            for column, source in sources.items():
-                if weight := matrix[plane][column]:
-                    advanced[i, plane].add_(source, alpha=weight)
+        own = slice(i * count, (i + 1) * count)
+        columns = [*enumerate(sources[own]), (OUTPUT, predictions[i])]
+        columns += [(NOISE, drawn) for drawn in noises[i : i + 1]]
+        for target, weights in zip(targets[own], matrix[:count], strict=True):
+            for column, source in columns:
+                if weight := weights[column]:
+                    target.add_(source, alpha=weight)
     return advanced
