@@ -15,6 +15,7 @@ from typing import Any
 from bench import (
     cancel,
     checkpoints,
+    dispatch,
     engine,
     eta,
     events,
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "gateway": gateway.run,
     "events": events.run,
     "line": line.run,
+    "dispatch": dispatch.run,
     "cancel": cancel.run,
     "engine": engine.run,
     "serving": serving.run,

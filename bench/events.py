@@ -7,7 +7,6 @@ process. A latency is from before the worker's write until the client's socket h
 
 import asyncio
 import json
-import os
 import re
 import statistics
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 
 from bench.figures import summary
 from bench.requests import request
-from bench.service import answers, start_python
+from bench.service import answers, processor_seconds, start_python
 from shared.connections import connect
 from shared.ids import new_job_id
 from shared.job import Progress
@@ -138,12 +137,6 @@ def _side(directory: Path, name: str) -> Iterator[Side]:
         valkey.stop(10)
 
 
-def _processor_seconds(pid: int) -> float:
-    """What a process has used since its beginning."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _resident_mib(pid: int) -> float:
     """The memory that a process has."""
     status = Path(f"/proc/{pid}/status").read_text()
@@ -175,10 +168,10 @@ async def _round(side: Side, first_step: int) -> dict[str, float]:
         await connected.acquire()
     connections_now = len(side.redis.client_list())
     reports = Reports(side.store, side.job_ids, first_step)
-    used = _processor_seconds(side.pid)
+    used = processor_seconds(side.pid)
     reports.start()
     await asyncio.to_thread(reports.join)
-    used = _processor_seconds(side.pid) - used
+    used = processor_seconds(side.pid) - used
     await asyncio.sleep(1)
     resident = _resident_mib(side.pid)
     for client in clients:

@@ -43,6 +43,8 @@ GOALS = (
     Goal("accepted POSTs at 16 clients, of a bare FastAPI's", "gateway.disk.ratio", 0.5, True),
     Goal("whole line without load, minus its stages, p50 ms", "line.overhead_ms_p50", 20),
     Goal("the same, p99 ms", "line.overhead_ms_p99", 50),
+    Goal("ticket to job's beginning, of RQ's SimpleWorker's", "dispatch.latency_ratio_p50", 1),
+    Goal("jobs a second in bursts of 16, of its", "dispatch.burst_times_faster", 5, True),
     Goal("a worker hears of a cancellation, p99 ms", "cancel.heard_ms_p99", 100),
     Goal("ticks begun after that, at most", "cancel.ticks_begun_after_most", 2),
     Goal("engine's overhead a tick, one sample, idle, µs", "engine.idle_1.overhead_us", 500),

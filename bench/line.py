@@ -13,7 +13,7 @@ import httpx2
 from tessera.local.stack import running_stack
 
 WARM_UP = 5
-JOBS = 60
+JOBS = 100  # so that the p99 is the second slowest
 FSYNCS = 100
 STAGES = ("prepare_ms", "denoise_ms", "decode_ms", "encode_ms", "upload_ms")
 BODY = {"prompt": "a red apple", "steps": 4, "sampler": "euler", "seed": 7}
@@ -56,8 +56,7 @@ def run() -> dict[str, Any]:
         "jobs": JOBS,
         "wall_ms_p50": round(statistics.median(wall for wall, _ in measured), 1),
         "overhead_ms_p50": round(statistics.median(overheads), 1),
-        "overhead_ms_p95": round(statistics.quantiles(overheads, n=20)[-1], 1),
-        "target_overhead_ms_p50": 40,
+        "overhead_ms_p99": round(statistics.quantiles(overheads, n=100)[-1], 1),
         "fsync_ms_p50": round(fsync, 3),
     }
 

@@ -33,6 +33,7 @@ class Service:
     """Where it listens, and where its stores are."""
 
     port: int
+    pid: int  # the gateway's
     redis: RedisSettings
     storage: StorageSettings
 
@@ -61,7 +62,7 @@ def running_service(directory: Path, environment: Mapping[str, str]) -> Iterator
     gateway = start_python(directory, "gateway", ["api"], {**own, **environment})
     try:
         gateway.wait_until(lambda: answers(ports["gateway"]), 30)
-        yield Service(ports["gateway"], redis, storage)
+        yield Service(ports["gateway"], gateway.pid, redis, storage)
     finally:
         for child in (gateway, seaweed, valkey):
             child.stop(10)
@@ -74,6 +75,12 @@ def start_python(
     """`python -m module`, its log in `directory`."""
     command = [sys.executable, "-m", *module]
     return start_child(name, command, directory / f"{name}.log", {**os.environ, **environment})
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used since its beginning, in steps of a hundredth."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def answers(port: int) -> bool:
