@@ -19,7 +19,7 @@ BACKLOG = 2048
 DRAIN_SECONDS = 5
 # New objects after which the collector looks for cycles: an exchange leaves hundreds and hardly a
 # cycle, and by default it would look twice in each.
-COLLECT_AFTER = 20_000
+COLLECT_AFTER = 10_000
 
 
 class GatewayServer(uvicorn.Server):
