@@ -1,7 +1,6 @@
 """Training of a ControlNet for Canny edges beside the frozen denoiser."""
 
 import argparse
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,16 @@ from training import checkpoint, data, device, export, progress
 from training.command import add_common, run
 from training.config import Config
 from training.denoiser import noised, weighted
+from training.moves import moved
 from training.progress import Stop
 from training.samples import Samples
 from training.trainee import Trainee
+from training.vae import encoded
 from worker.models import canny
 
-NO_CAPTION = 0.5  # dropped more often than usual, so that the edges must tell
+NO_CAPTION = 0.4  # dropped more often than usual, so that the edges must tell
+WRONG_CAPTION = 0.15  # another picture's, so that the shape is the edges' even against the words
+MOVES = 6  # copies of each picture: where it stands must not be known from its caption
 EMBEDDING_CHANNELS = (16, 32, 64, 64)  # on the way from 128 px to the latent's 16
 DECAY = 0.998
 FIRST_LOOK = 0.3  # of a layer's usual first weights
@@ -43,13 +46,15 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     settings = config.controlnet
     machine = device.pick()
     samples = Samples(config, state)
-    pixels = data.load(state).pixels
-
-    @functools.cache
-    def outline(row: int) -> torch.Tensor:
-        return torch.from_numpy(canny.canny(np.array(pixels[row : row + 1])))
-
     parts = export.trained(config, state)
+    pixels = np.array(data.load(state).pixels)
+    taught = samples.taught(config.denoiser.taught)
+    places = torch.full([len(pixels)], -1)
+    places[taught] = torch.arange(len(taught))
+    chance = np.random.default_rng(config.seed)
+    copies = np.concatenate([moved(pixels[taught], chance) for _ in range(MOVES)])
+    outlines = torch.from_numpy(canny.canny(copies))[:, None]
+    latents = encoded(parts["vae"], copies)
     unet: Any = device.placed(parts["unet"].requires_grad_(False), machine)
     text = parts["text_encoder"].requires_grad_(False).to(machine)
     torch.manual_seed(config.seed)
@@ -58,11 +63,13 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     def loss_of(step: int) -> torch.Tensor:
         draw = samples.draw(step, settings.batch, config.denoiser.taught, NO_CAPTION)
         torch.manual_seed(config.seed + step)
-        outlines = torch.cat([outline(int(row)) for row in draw.rows])[:, None]
-        shown = outlines.expand(-1, 3, -1, -1).float().to(machine)
-        noisy, noise, times, weights = noised(draw.latents.to(machine))
+        rows = places[draw.rows] + len(taught) * torch.randint(MOVES, draw.rows.shape)
+        wrong = torch.rand(len(rows)) < WRONG_CAPTION
+        tokens = torch.where(wrong[:, None], draw.tokens.roll(1, 0), draw.tokens)
+        shown = outlines[rows].expand(-1, 3, -1, -1).float().to(machine)
+        noisy, noise, times, weights = noised(latents[rows].to(machine))
         with device.autocast(machine):
-            context = text(draw.tokens.to(machine)).last_hidden_state
+            context = text(tokens.to(machine)).last_hidden_state
             down, middle = trainee.module(noisy, times, context, shown, return_dict=False)
             made = unet(
                 noisy,

@@ -18,7 +18,7 @@ from training.denoiser import noised, weighted
 from training.progress import Stop
 from training.samples import Samples
 from training.trainee import Trainee
-from training.vae import to_tensor
+from training.vae import encoded
 from worker.models import canny
 
 RANK = 8
@@ -35,23 +35,13 @@ def line_art(pixels: np.ndarray) -> np.ndarray:
     return np.repeat(grey[..., None].round().astype(np.uint8), 3, axis=-1)
 
 
-@torch.inference_mode()
-def styled_latents(vae: Any, pixels: np.ndarray) -> torch.Tensor:
-    """Latents of unit variance of every picture's line art."""
-    parts = [
-        vae.encode(to_tensor(line_art(pixels[start : start + 32]))).latent_dist.mean
-        for start in range(0, len(pixels), 32)
-    ]
-    return torch.cat(parts).mul(vae.config.scaling_factor)
-
-
 def train(config: Config, state: Path, stop: Stop) -> bool:
     """Train or resume; leaves `lora.pt` under `state`."""
     settings = config.lora
     machine = device.pick()
     samples = Samples(config, state)
     parts = export.trained(config, state)
-    styled = styled_latents(parts["vae"], np.array(data.load(state).pixels))
+    styled = encoded(parts["vae"], line_art(np.array(data.load(state).pixels)))
     text = parts["text_encoder"].requires_grad_(False).to(machine)
     torch.manual_seed(config.seed)
     adapted = adapt(parts["unet"])

@@ -64,6 +64,10 @@ class Samples:
             latents = torch.where(turned.view(-1, 1, 1, 1), self._flipped[index], latents)
         return Draw(index, latents, self.tokens(texts))
 
+    def taught(self, which: str) -> np.ndarray:
+        """The rows that `draw` may draw, in order."""
+        return np.flatnonzero(self._weights[which])
+
     def tokens(self, texts: list[str]) -> torch.Tensor:
         padded = self._tokenizer(
             texts, padding="max_length", truncation=True, max_length=tokenizer.LENGTH

@@ -79,6 +79,16 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
 
 
 @torch.inference_mode()
+def encoded(vae: Any, pixels: np.ndarray) -> torch.Tensor:
+    """Latents `[n, 4, 16, 16]` of unit variance of pictures `[n, 128, 128, 3]` uint8."""
+    parts = [
+        vae.encode(to_tensor(pixels[start : start + 32])).latent_dist.mean
+        for start in range(0, len(pixels), 32)
+    ]
+    return torch.cat(parts).mul(vae.config.scaling_factor)
+
+
+@torch.inference_mode()
 def cache(vae: Any, pixels: np.ndarray, state: Path, machine: torch.device, flips: bool) -> None:
     """Write the latents of every picture, of its mirror image if asked for, and their scale.
 
