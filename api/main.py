@@ -107,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
         tokens=tokens,
         hub=hub,
         stream_slots=StreamSlots(settings.gateway.max_streams_per_tenant),
+        stream_keepalive_seconds=settings.gateway.stream_keepalive_seconds,
         surroundings=surroundings,
         outlook=outlook,
         submission=Submission(

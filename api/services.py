@@ -35,6 +35,7 @@ class Services:
     tokens: EventTokens
     hub: EventHub
     stream_slots: StreamSlots
+    stream_keepalive_seconds: float
     surroundings: Surroundings
     outlook: Outlook
     submission: Submission

@@ -54,6 +54,8 @@ class GatewaySettings(TesseraSettings):
     trusted_proxies: Words = ()
     # Event streams that one tenant may have open at this gateway.
     max_streams_per_tenant: int = Field(default=1_000, ge=1)
+    # Proxies close what is silent for longer, often after a minute.
+    stream_keepalive_seconds: float = Field(default=15.0, gt=0)
 
     @model_validator(mode="after")
     def _open_mode_stays_at_home(self) -> Self:

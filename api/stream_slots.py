@@ -33,11 +33,15 @@ class CountedStream(EventSourceResponse):
     """A stream that has a slot until it ends, however it does."""
 
     def __init__(
-        self, events: AsyncIterator[ServerSentEvent], slots: StreamSlots, tenant: str
+        self,
+        events: AsyncIterator[ServerSentEvent],
+        slots: StreamSlots,
+        tenant: str,
+        keepalive_seconds: float,
     ) -> None:
         """Raises TooManyStreams."""
         slots.take(tenant)
-        super().__init__(events)
+        super().__init__(events, ping=keepalive_seconds)
         self._slots = slots
         self._tenant = tenant
 

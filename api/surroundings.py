@@ -1,9 +1,10 @@
 """What the gateway knows of the others: do Redis and S3 answer, which models do workers hold.
 
-A thread asks once a second, so that nobody waits for it.
+A thread asks, so that nobody waits for it.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from shared.objects import ObjectStore
 from shared.store.job_store import JobStore
 from shared.store.workers import WorkerRecord, WorkerState
 
-CHECK_SECONDS = 1.0
+WORKERS_SECONDS = 0.25  # told times are as good as what is known of the workers is new
+OBJECTS_SECONDS = 1.0
 STALE_SECONDS = 5.0  # a check that hangs this long counts as a refusal
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Surroundings:
         self._workers: tuple[WorkerRecord, ...] = ()
         self._problem: NotReady | None = NotReady("the gateway is starting")
         self._checked_at = time.monotonic()
+        self._objects_good_at = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="surroundings", daemon=True)
 
@@ -56,7 +59,7 @@ class Surroundings:
     def stop(self) -> None:
         """End the thread; a check that hangs is left to end with the process."""
         self._stop.set()
-        self._thread.join(timeout=CHECK_SECONDS)
+        self._thread.join(timeout=OBJECTS_SECONDS)
 
     @property
     def models(self) -> frozenset[str]:
@@ -77,7 +80,7 @@ class Surroundings:
             raise NotReady("the job store or the object store does not answer in time")
 
     def _run(self) -> None:
-        while not self._stop.wait(CHECK_SECONDS):
+        while not self._stop.wait(WORKERS_SECONDS):
             self._check()
 
     def _check(self) -> None:
@@ -100,4 +103,6 @@ class Surroundings:
             self._acquainted = True
         live = self._store.live_workers()
         self._workers = tuple(worker for worker in live if worker.state is not WorkerState.DRAINING)
-        self._objects.check()
+        if time.monotonic() - self._objects_good_at >= OBJECTS_SECONDS:
+            self._objects.check()
+            self._objects_good_at = time.monotonic()

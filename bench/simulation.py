@@ -33,7 +33,8 @@ from worker.pace import Pacer
 MODEL = "fake"
 CELL_PIXELS = 64  # a latent's place stands for 8 x 8 pixels
 WARM_UP_PIXELS = 512 * 512
-BEAT_SECONDS = 1.0  # how often a worker tells its pace
+TELL_SECONDS = 0.25  # how often a worker tells its pace
+LOOK_SECONDS = 0.25  # how often a gateway looks at what workers told
 
 
 @contextmanager
@@ -92,6 +93,7 @@ class _Held:
             model=MODEL,
             pixels=request.width * request.height,
             rows=request.rows * request.num_images,
+            cost=request.cost,
             cost_left=request.cost * (1 - done),
             place=place,
             next_place=next_place(place, request.cost),
@@ -107,7 +109,8 @@ class _Worker:
     pacer: Pacer = field(default_factory=Pacer)
     held: dict[str, _Held] = field(default_factory=dict)
     stepping: bool = False
-    pace: WorkerPace = field(default_factory=WorkerPace)
+    told: WorkerPace = field(default_factory=WorkerPace)
+    seen: WorkerPace = field(default_factory=WorkerPace)
 
     @property
     def free(self) -> int:
@@ -145,7 +148,7 @@ class Simulation:
     def _submit(self, job: Submitted) -> None:
         created = self._store.create(NewJob(new_job_id(), job.tenant, job.request))
         self.jobs[created.job_id] = job
-        helpers = [Helper(worker.pace, resident=True) for worker in self._workers]
+        helpers = [Helper(worker.seen, resident=True) for worker in self._workers]
         jobs_ahead = sum(row.jobs for row in created.ahead)
         cost_ahead = sum(row.cost for row in created.ahead)
         newcomer = Newcomer(job.request, job.tenant, jobs_ahead, cost_ahead)
@@ -238,11 +241,15 @@ class Simulation:
         worker.order.leave(claim.attempt_id)
         self._fill()
 
-    def _beat(self, worker: _Worker) -> None:
+    def _tell(self, worker: _Worker) -> None:
         held = [one.told() for one in worker.held.values()]
         device = worker.device
-        worker.pace = worker.pacer.pace(device.slots, device.high_slots, held)
-        self._at(self.now + BEAT_SECONDS, lambda: self._beat(worker))
+        worker.told = worker.pacer.pace(device.slots, device.high_slots, held)
+        self._at(self.now + TELL_SECONDS, lambda: self._tell(worker))
+
+    def _look(self, worker: _Worker) -> None:
+        worker.seen = worker.told
+        self._at(self.now + LOOK_SECONDS, lambda: self._look(worker))
 
     def _warm_up(self, worker: _Worker) -> None:
         """What a worker's warm-up measures: ticks of one size at every width."""
@@ -255,7 +262,9 @@ class Simulation:
             tick_seconds={rows: device.law(rows, WARM_UP_PIXELS) for rows in (1, 2, 4, 8)},
             load_seconds=0.0,
         )
-        self._beat(worker)
+        self._tell(worker)
+        worker.seen = worker.told
+        self._at(LOOK_SECONDS / 2, lambda: self._look(worker))
 
 
 def _picture_of(claim: Claim, index: int) -> StoredImage:

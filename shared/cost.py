@@ -4,14 +4,16 @@ Work is counted as in GenerationRequest.cost: rows x calls of the model x megapi
 worker's pace turns it into seconds.
 """
 
-from bisect import bisect_left
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.look_ahead import Group, Stepping, seconds_until_done, tick_seconds
 from shared.pace import HeldJob, ModelPace, SizePace, WorkerPace
 from shared.request import PRIORITIES, GenerationRequest, Priority
 
 PIXELS = 1e6  # a cost of 1 is so many, in one row and one call of the model
+MOST_LOOKED_AT = 4  # workers, of however many: a submission must stay cheap
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class Newcomer:
 def finish_seconds(job: Newcomer, helpers: Sequence[Helper]) -> float | None:
     """About how long until the job is done; None where no helper has measured its model.
 
-    It waits for a slot, then steps among what its worker holds. It is supposed that workers will
-    then hold much the same as now.
+    It waits for a slot, then steps among what its worker holds. A worker that is half empty is
+    played on; a fuller one is supposed to hold much the same as now, whoever comes and goes.
     """
     able = [
         (helper, pace)
@@ -45,7 +47,8 @@ def finish_seconds(job: Newcomer, helpers: Sequence[Helper]) -> float | None:
     ]
     if not able:
         return None
-    inside = [_inside_seconds(job, helper, pace) for helper, pace in able]
+    some = able[:: math.ceil(len(able) / MOST_LOOKED_AT)]
+    inside = [_inside_seconds(job, helper, pace) for helper, pace in some]
     waiting = _slot_seconds(job, [helper.pace for helper, _ in able])
     return waiting + sum(inside) / len(inside)
 
@@ -68,53 +71,76 @@ def cost_per_second(pace: WorkerPace) -> float:
     return work / sum(size.served_seconds for _, size in sizes)
 
 
-def tick_seconds(size: SizePace, rows: int) -> float:
-    """A tick of so many rows: between two measured batches on a line, beyond them in proportion."""
-    measured = sorted(size.tick_seconds.items())
-    index = bisect_left(measured, (rows, 0.0))
-    if index == len(measured):
-        widest, seconds = measured[-1]
-        return seconds * rows / widest
-    upper, upper_seconds = measured[index]
-    if index == 0 or upper == rows:
-        return upper_seconds
-    lower, lower_seconds = measured[index - 1]
-    part = (rows - lower) / (upper - lower)
-    return lower_seconds + part * (upper_seconds - lower_seconds)
-
-
 def _slot_seconds(job: Newcomer, paces: Sequence[WorkerPace]) -> float:
     """How long until a slot is free for the job.
 
-    Each job ahead that finds no free slot, and the job itself, waits for another to end: first
-    for those that are held now, then for those ahead.
+    Each job ahead that finds no free slot, and the job itself, waits for another to end. Workers
+    end as many jobs as they can do work, whatever those that end next have left.
     """
     kept = 0 if job.request.priority is Priority.HIGH else 1
     free = sum(max(pace.slots - kept * pace.high_slots - len(pace.held), 0) for pace in paces)
     endings = max(job.jobs_ahead + 1 - free, 0.0)
-    held = [one for pace in paces for one in pace.held]
-    of_held = min(endings, len(held))
-    work = of_held * sum(one.cost_left for one in held) / len(held) if held else 0.0
-    if endings > of_held:
-        work += (endings - of_held) * job.cost_ahead / job.jobs_ahead
-    return work / sum(cost_per_second(pace) for pace in paces)
+    if not endings:
+        return 0.0
+    costs = [job.request.cost, *(one.cost for pace in paces for one in pace.held)]
+    mean = (sum(costs) + job.cost_ahead) / (len(costs) + job.jobs_ahead)
+    return endings * mean / sum(cost_per_second(pace) for pace in paces)
 
 
 def _inside_seconds(job: Newcomer, helper: Helper, pace: ModelPace) -> float:
     """How long one worker takes for a job that it claims now."""
+    held = [one for one in helper.pace.held if one.cost_left > 0]
+    half_empty = len(helper.pace.held) <= helper.pace.slots / 2
+    step = _played_on_seconds if half_empty else _lasting_seconds
+    load = 0.0 if helper.resident else pace.load_seconds
+    return load + pace.prepare_seconds + step(job, helper.pace, pace, held) + pace.picture_seconds
+
+
+def _played_on_seconds(
+    job: Newcomer, worker: WorkerPace, pace: ModelPace, held: Sequence[HeldJob]
+) -> float:
+    """Device time until the job's last step, should nobody else come."""
+    request = job.request
+    groups: dict[tuple[str, int], Group] = {}
+
+    def join(model: ModelPace, pixels: int, stepping: Stepping) -> None:
+        key = (model.model, pixels)
+        if key not in groups:
+            groups[key] = Group(_size_like(model, pixels), model.max_rows, [])
+        groups[key].jobs.append(stepping)
+
+    for one in held:
+        model = worker.of(one.model)
+        if model is not None:
+            row_steps = one.cost_left * PIXELS / one.pixels
+            rank = PRIORITIES.index(one.priority)
+            join(model, one.pixels, Stepping(rank, one.place, one.rows, row_steps))
+    pixels = request.width * request.height
+    newcomer = Stepping(
+        rank=PRIORITIES.index(request.priority),
+        place=_place(job, held),
+        rows=request.rows * request.num_images,
+        row_steps=request.cost * PIXELS / pixels,
+    )
+    join(pace, pixels, newcomer)
+    return seconds_until_done(newcomer, list(groups.values()))
+
+
+def _lasting_seconds(
+    job: Newcomer, worker: WorkerPace, pace: ModelPace, held: Sequence[HeldJob]
+) -> float:
+    """Device time until the job's last step, should as many go on sharing it as now."""
     request = job.request
     size = _size_like(pace, request.width * request.height)
     rank = PRIORITIES.index(request.priority)
-    held = [one for one in helper.pace.held if one.cost_left > 0]
     higher = [one for one in held if PRIORITIES.index(one.priority) < rank]
     groups = {(one.model, one.pixels) for one in held if one.priority is request.priority} | {
         (request.model, size.pixels)
     }
     mates = [one for one in held if (one.model, one.pixels) == (request.model, size.pixels)]
-    load = 0.0 if helper.resident else pace.load_seconds
-    blocked = sum(one.cost_left for one in higher) / cost_per_second(helper.pace)
-    stepping = len(groups) * _group_seconds(job, size, pace.max_rows, mates, _place(job, held))
-    return load + blocked + pace.prepare_seconds + stepping + pace.picture_seconds
+    blocked = sum(one.cost_left for one in higher) / cost_per_second(worker)
+    own = _group_seconds(job, size, pace.max_rows, mates, _place(job, held))
+    return blocked + len(groups) * own
 
 
 def _group_seconds(
@@ -144,6 +170,8 @@ def _place(job: Newcomer, held: Sequence[HeldJob]) -> int:
 def _size_like(pace: ModelPace, pixels: int) -> SizePace:
     """The measured size itself, or the nearest one in proportion."""
     nearest = min(pace.sizes, key=lambda size: abs(size.pixels - pixels))
+    if nearest.pixels == pixels:
+        return nearest
     ratio = pixels / nearest.pixels
     ticks = {rows: seconds * ratio for rows, seconds in nearest.tick_seconds.items()}
     return nearest.model_copy(update={"pixels": pixels, "tick_seconds": ticks})

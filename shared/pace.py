@@ -47,7 +47,7 @@ class HeldJob(_Record):
 
     Attributes:
         rows: lines that all its pictures together take in a batch.
-        cost_left: as GenerationRequest.cost, for the steps still to be done.
+        cost: as GenerationRequest.cost; cost_left for the steps still to be done.
         place: in the worker's fair order; the tenant's next job comes at `next_place`.
     """
 
@@ -56,6 +56,7 @@ class HeldJob(_Record):
     model: str
     pixels: int
     rows: int
+    cost: float
     cost_left: float
     place: int
     next_place: int

@@ -68,6 +68,7 @@ class Attempt:
             model=request.model,
             pixels=request.width * request.height,
             rows=request.rows * request.num_images,
+            cost=request.cost,
             cost_left=request.cost * (1 - self.progress().fraction),
             place=self.sequence,
             next_place=next_place(self.sequence, request.cost),

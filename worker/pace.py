@@ -12,7 +12,7 @@ from worker.engine.engine import TickReport
 # The weight of a new measurement: a change of pace is known after some twenty ticks or pictures.
 NEW_SHARE = 0.1
 
-# Device time after which older work counts half in the mixture of sizes.
+# Device time after which older work counts half in the mixture of sizes and in the speed.
 HALF_LIFE_SECONDS = 60.0
 
 
@@ -52,8 +52,8 @@ class Pacer:
         self._lock = threading.Lock()
         self._models: dict[str, _Model] = {}
         self._served_seconds = 0.0
-        self._crowded_seconds = _Mean()
-        self._crowded_cost = _Mean()
+        self._crowded_seconds = 0.0
+        self._crowded_cost = 0.0
 
     def loaded(
         self,
@@ -84,8 +84,8 @@ class Pacer:
             size.ticks[report.padded_rows].add(report.seconds)
             size.served_seconds += report.seconds
             if report.crowded:
-                self._crowded_seconds.add(report.seconds)
-                self._crowded_cost.add(report.rows * pixels / PIXELS)
+                self._crowded_seconds += report.seconds
+                self._crowded_cost += report.rows * pixels / PIXELS
             self._served_seconds += report.seconds
             if self._served_seconds > HALF_LIFE_SECONDS:
                 self._forget_half()
@@ -103,9 +103,7 @@ class Pacer:
     def pace(self, slots: int, high_slots: int, held: Sequence[HeldJob]) -> WorkerPace:
         """What was measured, with what the worker holds now."""
         with self._lock:
-            speed = None
-            if self._crowded_cost.value is not None and self._crowded_seconds.value:
-                speed = self._crowded_cost.value / self._crowded_seconds.value
+            speed = self._crowded_cost / self._crowded_seconds if self._crowded_seconds else None
             return WorkerPace(
                 models=tuple(_told(name, model) for name, model in self._models.items()),
                 crowded_speed=speed,
@@ -116,6 +114,8 @@ class Pacer:
 
     def _forget_half(self) -> None:
         self._served_seconds /= 2
+        self._crowded_seconds /= 2
+        self._crowded_cost /= 2
         for model in self._models.values():
             for size in model.sizes.values():
                 size.served_seconds /= 2

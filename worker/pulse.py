@@ -11,7 +11,7 @@ from worker.attempts import Attempt, Attempts, Ending
 from worker.metrics import WorkerMetrics
 
 PROGRESS_SECONDS = 0.5
-RECORD_SECONDS = 1.0  # gateways reckon with what the worker's record says that it holds
+RECORD_SECONDS = 0.25  # gateways reckon with what the worker's record says that it holds
 BEATS_PER_LEASE = 3
 
 

@@ -35,7 +35,12 @@ async def get_events(
     ):
         return Response(status_code=204)
     stream = EventStream(job_id, context.hub, context.events, context.render)
-    return CountedStream(stream.events(last_event_id), context.stream_slots, job.tenant)
+    return CountedStream(
+        stream.events(last_event_id),
+        context.stream_slots,
+        job.tenant,
+        context.stream_keepalive_seconds,
+    )
 
 
 def _has_everything(context: Services, job_id: str, last_event_id: str) -> bool:

@@ -58,6 +58,16 @@ def test_a_stopping_gateway_ends_its_streams(gateway_settings: Settings):
     assert ended.is_set()
 
 
+def test_comments_keep_a_silent_stream_open(gateway_settings: Settings):
+    brisk = gateway_settings.gateway.model_copy(update={"stream_keepalive_seconds": 0.05})
+    with running_gateway(replace(gateway_settings, gateway=brisk)) as gateway:
+        url = f"/v1/jobs/{submit(gateway.client)['id']}/events"
+        with gateway.client.stream("GET", url) as answer:
+            comments = (line for line in answer.iter_lines() if line.startswith(":"))
+            assert [next(comments)[:6] for _ in range(2)] == [": ping"] * 2
+        assert gateway.client.head(url).status_code == 405
+
+
 @contextmanager
 def gateway_process(settings: Settings, directory: Path, name: str) -> Iterator[tuple[Child, str]]:
     """A gateway as a process of its own, and its address."""

@@ -8,8 +8,8 @@ from shared.cost import (
     cost_per_second,
     drain_seconds,
     finish_seconds,
-    tick_seconds,
 )
+from shared.look_ahead import tick_seconds
 from shared.pace import HeldJob, ModelPace, SizePace, WorkerPace
 from shared.request import Priority
 from tests.tiny_request import tiny_request
@@ -42,6 +42,7 @@ def held(tenant: str = "bob", **changes: object) -> HeldJob:
         "model": "tiny",
         "pixels": SIDE**2,
         "rows": 2,
+        "cost": 20.0,
         "cost_left": 10.0,
         "place": 0,
         "next_place": 20_000,
@@ -83,10 +84,19 @@ def test_a_size_that_was_not_measured_is_reckoned_in_proportion():
     assert finish(newcomer(width=2 * SIDE), IDLE) == pytest.approx(2 * 10 * 1.0 + AROUND)
 
 
-def test_company_of_the_same_size_shares_ticks_and_other_sizes_take_turns():
-    assert finish(newcomer(), holding(held())) == pytest.approx(10 * 2.0 + AROUND)
+def test_company_in_a_half_empty_worker_is_played_on_until_it_ends():
+    # Both step at half their speed for ten seconds, in one batch or by turns; then it is alone.
+    assert finish(newcomer(), holding(held())) == pytest.approx(10.0 + 5.0 + AROUND)
     other = held(pixels=4 * SIDE**2)
-    assert finish(newcomer(), holding(other)) == pytest.approx(2 * 10 * 1.0 + AROUND)
+    assert finish(newcomer(), holding(other)) == pytest.approx(10.0 + 5.0 + AROUND)
+
+
+def test_company_in_a_fuller_worker_is_supposed_to_last():
+    roomy = IDLE.model_copy(update={"slots": 5, "held": (held(pixels=4 * SIDE**2),) * 3})
+    assert finish(newcomer(), roomy) == pytest.approx(2 * 10 * 1.0 + AROUND)
+    high = held(priority=Priority.HIGH, pixels=4 * SIDE**2)
+    blocked = roomy.model_copy(update={"held": (high,) * 3})
+    assert finish(newcomer(), blocked) == pytest.approx(3 * 10 / SPEED + 10 * 1.0 + AROUND)
 
 
 def test_higher_priority_is_waited_for_and_lower_is_not():
@@ -101,11 +111,15 @@ def test_whoever_finds_no_slot_waits_for_those_that_end():
     full = holding(*[held(cost_left=8.0)] * 3)
     waiting = finish(newcomer(), full) - finish(newcomer(priority=Priority.HIGH), full)
     assert waiting > 0
-    longer = finish(newcomer(jobs_ahead=2, cost_ahead=40.0), full)
-    assert longer == pytest.approx(finish(newcomer(), full) + 2 * 8.0 / SPEED)
-    beyond = finish(newcomer(jobs_ahead=4, cost_ahead=80.0), full)
-    # Three end that are held now, then two of those ahead.
-    assert beyond == pytest.approx(finish(newcomer(), full) + (2 * 8.0 + 2 * 20.0) / SPEED)
+    assert waiting == pytest.approx(20.0 / SPEED)
+    longer = finish(newcomer(jobs_ahead=4, cost_ahead=120.0), full)
+    # Five end before it, of eight that cost 200 together.
+    assert longer == pytest.approx(finish(newcomer(), full) + (5 * 25.0 - 20.0) / SPEED)
+
+
+def test_a_worker_without_ordinary_slots_gives_a_time_all_the_same():
+    kept = IDLE.model_copy(update={"slots": 1, "high_slots": 1})
+    assert finish(newcomer(), kept) == pytest.approx(20.0 / SPEED + 10 * 1.0 + AROUND)
 
 
 def test_jobs_that_a_worker_does_not_hold_yet_are_waited_for():
@@ -119,10 +133,11 @@ def test_several_workers_share_what_waits():
     full = holding(*[held(cost_left=8.0)] * 3)
     job = newcomer(jobs_ahead=5, cost_ahead=100.0)
     alone, together = finish(job, full), finish(job, full, full)
-    inside = finish(newcomer(jobs_ahead=0), full) - 8.0 / SPEED
-    # Six endings: all that are held, in one worker after the others, in two at the same time.
-    assert together - inside == pytest.approx(6 * 8.0 / (2 * SPEED))
-    assert alone - inside == pytest.approx((3 * 8.0 + 3 * 20.0) / SPEED)
+    assert alone - together == pytest.approx(6 * 20.0 / SPEED / 2)
+
+
+def test_of_many_workers_a_few_are_looked_at():
+    assert finish(newcomer(), *[IDLE] * 9) == pytest.approx(finish(newcomer(), IDLE))
 
 
 def test_a_free_worker_is_not_waited_for():
@@ -130,9 +145,9 @@ def test_a_free_worker_is_not_waited_for():
     assert finish(newcomer(), full, IDLE) < finish(newcomer(), full)
 
 
-def test_a_tick_lies_on_a_line_between_measured_ones_and_beyond_in_proportion():
+def test_a_tick_is_that_of_its_bucket_and_beyond_the_widest_in_proportion():
     size = SizePace(pixels=1, tick_seconds={2: 1.0, 4: 1.5}, served_seconds=0.0)
-    assert [tick_seconds(size, rows) for rows in (1, 2, 3, 4, 8)] == [1.0, 1.0, 1.25, 1.5, 3.0]
+    assert [tick_seconds(size, rows) for rows in (1, 2, 3, 4, 8)] == [1.0, 1.0, 1.5, 1.5, 3.0]
 
 
 def test_speed_is_what_was_lately_done_or_else_that_of_full_batches():

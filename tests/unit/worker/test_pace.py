@@ -14,6 +14,7 @@ HELD = HeldJob(
     model="tiny",
     pixels=AREA * CELL_PIXELS,
     rows=2,
+    cost=1.0,
     cost_left=1.0,
     place=0,
     next_place=1,
@@ -99,6 +100,8 @@ def test_only_crowded_ticks_tell_the_speed(pacer):
     assert told(pacer).crowded_speed is None
     pacer.tick(tick(2.0, crowded=True))
     assert told(pacer).crowded_speed == pytest.approx(4 / 2.0)
+    pacer.tick(tick(4.0, crowded=True))
+    assert told(pacer).crowded_speed == pytest.approx(8 / 6.0)
 
 
 def test_older_work_counts_less_and_less_in_the_mixture(pacer):

@@ -7,12 +7,13 @@ from prometheus_client import CollectorRegistry
 
 from shared.job import Progress
 from shared.store import keys
+from shared.store.events import parse_message
 from shared.store.workers import WorkerRecord, WorkerState
 from tests.toy_stepper import make_sample
 from tests.unit.worker.conftest import WORKER_ID
 from worker.attempts import Ending
 from worker.metrics import WorkerMetrics
-from worker.pulse import Pulse
+from worker.pulse import PROGRESS_SECONDS, Pulse
 
 RECORD = WorkerRecord(
     id=WORKER_ID,
@@ -65,6 +66,21 @@ def test_progress_is_sent_when_it_has_moved(pulse, claim, store, redis_pair):
     redis_pair.scratch.delete(keys.progress(attempt.job.id))
     pulse.send_progress()
     assert not redis_pair.scratch.exists(keys.progress(attempt.job.id))
+
+
+def test_many_steps_between_two_sends_are_one_message(pulse, claim, redis_pair):
+    assert PROGRESS_SECONDS >= 0.5  # as the documentation says of `progress` events
+    attempt = claim()
+    sample = make_sample(ticks=40)
+    attempt.samples = (sample,)
+    with redis_pair.durable.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.subscribe(keys.events(attempt.job.id))
+        assert listener.get_message(timeout=5) is None  # the subscription's own answer
+        sample.tick = 29
+        pulse.send_progress()
+        told = parse_message(listener.get_message(timeout=5)["data"])
+        assert (told.type, told.data["step"]) == ("progress", 29)
+        assert listener.get_message(timeout=0.05) is None
 
 
 def test_the_busy_ratio_is_of_the_time_between_beats(pulse, metrics):
