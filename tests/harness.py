@@ -154,7 +154,9 @@ class Processes:
             route = webhook_route(own, tenant, KEYLESS, f"https://pictures.example/{job_id}")
             self.store.create(NewJob(job_id, tenant, own, webhook=route))
             ids.append(job_id)
-        self.tickets.send(request.model, request.priority, count if tickets is None else tickets)
+        sent = count if tickets is None else tickets
+        if sent:
+            self.tickets.send(request.model, request.priority, sent)
         return ids
 
     def jobs(self, ids: Sequence[str]) -> list[Job]:
