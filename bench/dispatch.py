@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rq import Queue
+from rq.serializers import JSONSerializer
 
 from bench import dispatch_worker
 from bench.dispatch_worker import BEGUN, ENDED, MESSAGE, MODEL, PIPE, RQ_QUEUE
@@ -79,7 +80,9 @@ def _sides(directory: Path) -> Iterator[dict[str, Side]]:
     valkey = start_valkey(directory / "valkey", directory / "valkey.log", port)
     store = JobStore(connect(settings, name="bench"), JobSettings())
     tickets = TicketQueue(settings)
-    queue = Queue(RQ_QUEUE, connection=connect_rq(settings, name="bench"))
+    queue = Queue(
+        RQ_QUEUE, connection=connect_rq(settings, name="bench"), serializer=JSONSerializer
+    )
 
     def create(count: int) -> None:
         new = [NewJob(new_job_id(), "bench", request(model=MODEL)) for _ in range(count)]

@@ -11,6 +11,7 @@ import time
 from functools import lru_cache
 
 from rq import Queue
+from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
 from shared.connections import connect
@@ -86,7 +87,8 @@ def run_ours(settings: RedisSettings) -> None:
 def run_rqs(settings: RedisSettings) -> None:
     """RQ's loop that runs jobs in its own process."""
     connection = connect_rq(settings, name="bench-rq")
-    worker = SimpleWorker([Queue(RQ_QUEUE, connection=connection)], connection=connection)
+    queue = Queue(RQ_QUEUE, connection=connection, serializer=JSONSerializer)
+    worker = SimpleWorker([queue], connection=connection, serializer=JSONSerializer)
     worker.log_job_description = False
     worker.work(logging_level="WARNING")
 

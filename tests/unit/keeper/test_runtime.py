@@ -23,6 +23,10 @@ def start(tmp_path, redis_settings):
             "TESSERA_REDIS_URL": redis_settings.redis_url,
             "TESSERA_MODELS_FILE": str(models_file),
             "TESSERA_METRICS_PORT": "0",
+            # S3 is away, which a start does not mind.
+            "TESSERA_S3_ENDPOINT_URL": "http://127.0.0.1:1",
+            "TESSERA_S3_ACCESS_KEY_ID": "key",
+            "TESSERA_S3_SECRET_ACCESS_KEY": "secret",
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "keeper"],

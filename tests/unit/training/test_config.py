@@ -12,7 +12,7 @@ from training.errors import TrainingError
 def test_the_shipped_configuration_loads(profile):
     loaded = config.load(config.DEFAULT, profile)
     assert loaded.picture_size == 128
-    assert loaded.denoiser.taught == ("first" if profile == "cpu" else "all")
+    assert loaded.denoiser.taught == "all"
     assert set(loaded.styles) <= {"flat", "noto", "twemoji"}
 
 

@@ -59,6 +59,7 @@ def test_who_joins_late_gets_the_same(model, unlike, pictures):
         engine.submit(then)
         latent = then[0].finished.result(PATIENCE)
         first_left = first[0].ticks - first[0].tick
+        first[0].finished.result(PATIENCE)
         beside = generate(model, engine, [early, late], pictures)[1]
 
     assert first_left > 0
