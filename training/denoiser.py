@@ -5,9 +5,8 @@ from typing import Any
 
 import torch
 
-from training import architecture, checkpoint, device, progress
+from training import architecture, checkpoint, device, progress, text
 from training.config import Config
-from training.errors import TrainingError
 from training.progress import Stop
 from training.samples import Samples
 from training.stage import run_stage
@@ -86,11 +85,7 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
     samples = Samples(config, state)
     torch.manual_seed(config.seed)
     denoiser = Denoiser(config)
-    begun = checkpoint.load(state / "text.pt")
-    if begun is None:
-        raise TrainingError(f"no text encoder under {state}: run python -m training.train")
-    taught = {k.removeprefix("text."): v for k, v in begun["average"].items() if "text." in k}
-    checkpoint.load_weights(denoiser.text, taught, state / "text.pt")
+    checkpoint.load_weights(denoiser.text, text.taught(state), state / "text.pt")
     trainee = Trainee(denoiser, state / "denoiser.pt", DECAY, denoiser.groups())
 
     def loss_of(step: int) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 
 from diffusers import StableDiffusionPipeline
 
-from training import checkpoint, data, text, tokenizer, vae
+from training import checkpoint, data, text, vae
 from training.architecture import autoencoder
 from training.command import add_common, run
 from training.config import Config
@@ -27,7 +27,6 @@ def revive(config: Config, state: Path, folder: Path) -> None:
     """Write `vae.pt`, `latents.pt`, `text.pt` and `denoiser.pt` under `state`."""
     shutil.rmtree(state / "tokenizer", ignore_errors=True)
     shutil.copytree(folder / "tokenizer", state / "tokenizer")
-    tokenizer.load(state / "tokenizer")
     made: Any = StableDiffusionPipeline.from_pretrained(folder)
     begin(autoencoder(config), made.vae, state / "vae.pt", config.vae.steps)
     pixels = data.load(state).pixels
@@ -36,12 +35,9 @@ def revive(config: Config, state: Path, folder: Path) -> None:
     checkpoint.load_weights(pupil.text, made.text_encoder.state_dict(), folder)
     begin(pupil, pupil, state / "text.pt", 0)
     text.train(config, state, Stop())
-    taught = checkpoint.load(state / "text.pt")
-    assert taught is not None
-    named = {k[5:]: v for k, v in taught["average"].items() if k.startswith("text.")}
     denoiser = Denoiser(config)
     checkpoint.load_weights(denoiser.unet, made.unet.state_dict(), folder)
-    checkpoint.load_weights(denoiser.text, named, folder)
+    checkpoint.load_weights(denoiser.text, text.taught(state), state / "text.pt")
     path = state / "denoiser.pt"
     begin(denoiser, denoiser, path, config.denoiser.first_steps, denoiser.groups())
 

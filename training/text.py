@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from training import architecture, device, progress
+from training import architecture, checkpoint, device, progress
 from training.config import Config
+from training.errors import TrainingError
 from training.progress import Stop
 from training.samples import Samples
 from training.trainee import Trainee
@@ -63,6 +64,15 @@ def train(config: Config, state: Path, stop: Stop) -> bool:
         return device.cosine(LEARNING_RATE, step, total)
 
     return progress.train("text", trainee, total, state, stop, loss_of, rate_of)
+
+
+def taught(state: Path) -> dict[str, torch.Tensor]:
+    """The text encoder's weights after this stage. Raises TrainingError if it was not run."""
+    path = state / "text.pt"
+    saved = checkpoint.load(path)
+    if saved is None:
+        raise TrainingError(f"no text encoder under {state}: run python -m training.train")
+    return {k.removeprefix("text."): v for k, v in saved["average"].items() if "text." in k}
 
 
 def coarse(latents: torch.Tensor) -> torch.Tensor:

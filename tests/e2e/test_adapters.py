@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 
 from tessera.client import Client
 from tests.e2e.looking import as_input, finished
+from training.adapter_scores import saturation
 from training.edges import f1
 from worker.models.canny import canny
 
@@ -19,11 +20,6 @@ def triangle() -> np.ndarray:
     drawn = Image.new("RGB", (SIDE, SIDE), "white")
     ImageDraw.Draw(drawn).polygon([(64, 16), (112, 108), (16, 108)], fill=(40, 80, 220))
     return np.asarray(drawn)
-
-
-def saturation(picture: np.ndarray) -> float:
-    """The mean distance, 0..1, between a pixel's strongest and weakest colour."""
-    return float(np.ptp(picture.astype(float), axis=-1).mean() / 255.0)
 
 
 def test_a_drawn_shape_is_followed(client: Client):
