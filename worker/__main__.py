@@ -1,5 +1,6 @@
 """`python -m worker`: a supervisor and its GPU process, configured by `TESSERA_*`."""
 
+import gc
 import logging
 import os
 import sys
@@ -20,8 +21,11 @@ def main() -> int:
     # Libraries that ask for CUDA while they are imported would else make it unusable after a fork.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 
+    # Nothing of what is imported is garbage, and looking for it would take a third of a second.
+    gc.disable()
     from worker.supervisor import Supervisor  # seconds, and not for a wrong setting
 
+    gc.enable()
     return Supervisor(settings).run()
 
 

@@ -14,6 +14,7 @@ from worker.models.image import Autoencoder
 
 SHEET = "preview_pictures.webp"  # photographs and drawings; models/ATTRIBUTION.md says whose
 TILE = 128  # pixels of a side
+SHRINK = 2  # the fit is as good on pictures of half that size, and done in half the time
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +57,8 @@ def fit_preview_map(autoencoder: Autoencoder, device: Device) -> PreviewMap:
 
 
 def _pictures() -> Tensor:
-    """[pictures, 3, TILE, TILE] float32 between 0 and 1."""
+    """[pictures, 3, side, side] float32 between 0 and 1."""
     with resources.files(__package__).joinpath(SHEET).open("rb") as file:
         sheet = torch.from_numpy(np.array(Image.open(file)))
     tiles = sheet.unfold(0, TILE, TILE).unfold(1, TILE, TILE)  # [down, across, 3, TILE, TILE]
-    return tiles.flatten(0, 1).float() / 255
+    return avg_pool2d(tiles.flatten(0, 1).float() / 255, SHRINK)

@@ -18,7 +18,7 @@ LEAST_ROWS = 4
 # Timed ticks of a bucket, after one that is not timed: a few, but no more once they have taken
 # this long, because slow ticks vary less and readiness waits for them.
 ROUNDS = 3
-ENOUGH_SECONDS = 0.1
+ENOUGH_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class WarmUp:
 def measure_ticks(time_tick: Callable[[int], float]) -> dict[int, float]:
     """Seconds a tick takes by row bucket: the best of a few rounds each.
 
-    Ends with the second bucket in a row that does not raise the best throughput, or where the
-    device's memory ends.
+    Ends with the second bucket in a row that hardly raises the best throughput, for the knee lies
+    before it, or where the device's memory ends.
     """
     seconds: dict[int, float] = {}
     best_throughput = 0.0
@@ -61,7 +61,7 @@ def measure_ticks(time_tick: Callable[[int], float]) -> dict[int, float]:
                 raise
             break
         throughput = rows / seconds[rows]
-        in_vain = 0 if throughput > best_throughput else in_vain + 1
+        in_vain = 0 if KNEE_SHARE * throughput > best_throughput else in_vain + 1
         best_throughput = max(best_throughput, throughput)
         if in_vain == 2:
             break

@@ -31,6 +31,13 @@ def test_measuring_ends_where_more_rows_do_not_pay():
     assert timed.count(4) == 1 + ROUNDS
 
 
+def test_measuring_ends_where_more_rows_hardly_pay():
+    # 24 rows would give two percent more than 8, and readiness would have waited for them.
+    found = measure_ticks(lambda rows: 0.001 * max(8, rows) * 0.999 ** max(0, rows - 8))
+
+    assert list(found) == [1, 2, 4, 8, 12, 16]
+
+
 def test_the_best_round_counts():
     rounds = iter([0.009, 0.003, 0.002, 0.004])
 
