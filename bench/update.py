@@ -45,15 +45,15 @@ def ours(outputs: Tensor, drawn: bool) -> Callable[[], None]:
     input_scales = lines[:, :, 1].reshape(TICKS, SAMPLES, 1, 1, 1)
     matrices = lines[:, :, 2:].reshape(TICKS, SAMPLES, PLANES, COLUMNS)
     stochastic = [i for i, table in enumerate(tables) if table.draws > 1]
-    noise = torch.randn(SAMPLES, *SHAPE)
+    noise = {i: torch.randn(SHAPE) for i in stochastic}
     scales = torch.full((SAMPLES,), GUIDANCE)
     registers = max(table.registers for table in tables)
 
     def trajectory() -> None:
         planes = torch.zeros(SAMPLES, 1 + registers, *SHAPE)
         for tick in range(TICKS):
-            for i in () if drawn else stochastic:
-                noise[i].normal_()
+            for one in () if drawn else noise.values():
+                one.normal_()
             planes[:, 0].mul(input_scales[tick])
             prediction = guide(outputs[:SAMPLES], outputs[SAMPLES:], scales)
             planes = advance(planes, prediction, noise, matrices[tick])

@@ -102,7 +102,7 @@ def by_table(table: SamplerTable):
         timestep, scale = line[:2]
         output = model(planes[:, 0] * scale, timestep)
         matrices = line[2:].view(1, PLANES, COLUMNS)
-        planes = advance(planes, output, noise[draw][None], matrices)
+        planes = advance(planes, output, {0: noise[draw]}, matrices)
         latents.append(planes[0, 0])
     return torch.stack(latents)
 

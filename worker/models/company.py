@@ -10,6 +10,7 @@ from worker.engine.rows import padded_rows
 from worker.engine.sample import Sample
 from worker.models.context import stack_contexts, stack_pooled
 from worker.models.control import ControlBatch, ControlledRow, ControlNets
+from worker.models.course import Course
 from worker.models.denoising import Denoising
 from worker.models.device import Device
 from worker.models.kept_parts import KeptParts
@@ -27,11 +28,11 @@ class Company:
         contexts: [rows, L, D], and `mask` [rows, L] or None: what the rows attend to.
         added: what SDXL's UNet takes besides, or None: each row's pooled prompt and sizes.
         sample_of_row: [rows], each row's sample.
-        negative_row: [S], each sample's negative prompt's row; its prompt's where it has none.
         planes: [S, 1 + r, C, H, W], the samples' states; registers that one does not need are
             zero.
         beside: [rows, 1 + C, H, W], what the UNet sees beside the latents; None for most UNets.
         guidance_embeddings: [rows, width], for a UNet that is told its guidance; None for most.
+        course: guidance, timesteps and sampler matrices of the coming ticks.
         rescaled: the samples whose guided output loses some of its spread, and how much of it.
     """
 
@@ -49,7 +50,10 @@ class Company:
         negative_row = list(range(len(samples)))
         for row, i in enumerate(guided, start=len(samples)):
             negative_row[i] = row
-        self.negative_row = device.indexes(negative_row)
+        # A slice where it is one: each further operation after the model's call finds cold caches.
+        all_guided = len(guided) == len(samples)
+        self._negative_row = None if all_guided else device.indexes(negative_row)
+        self.course = Course(samples, self.sample_of_row)
 
         prompts = [state.context for state in self._states]
         negatives = [state.negative for state in self._states if state.negative is not None]
@@ -77,34 +81,24 @@ class Company:
         self._controlled: tuple[ControlledRow, ...] = ()
         self._control_batch: ControlBatch | None = None
 
-        self._draws = any(len(state.noise) > 1 for state in self._states)
-        self._plane_counts = [len(state.planes) for state in self._states]
-        most = max(self._plane_counts)
+        self._drawing = [i for i, state in enumerate(self._states) if len(state.noise) > 1]
+        most = max(state.registers for state in self._states)
         self.planes = torch.stack(
-            [
-                pad(state.planes, (0, 0) * 3 + (0, most - count))
-                for state, count in zip(self._states, self._plane_counts, strict=True)
-            ]
+            [pad(state.planes, (0, 0) * 3 + (0, most - state.registers)) for state in self._states]
         )
 
-    def lines(self) -> Tensor:
-        """[rows, ...], each row's line of its sample's table for the coming tick."""
-        lines = [
-            state.lines[sample.tick]
-            for sample, state in zip(self.samples, self._states, strict=True)
-        ]
-        return torch.stack([lines[i] for i in self._sample_of_row])
+    def negatives(self, output: Tensor) -> Tensor:
+        """Of the model's [rows, ...] each sample's negative prompt's; its prompt's without one."""
+        count = len(self.samples)
+        if self._negative_row is None:
+            return output[count : 2 * count]
+        return output.index_select(0, self._negative_row)
 
-    def noise(self) -> Tensor | None:
-        """[S, C, H, W], the noise of the coming tick; None where no sample's method draws."""
-        if not self._draws:
-            return None
-        return torch.stack(
-            [
-                state.noise[state.noise_index[sample.tick]]
-                for sample, state in zip(self.samples, self._states, strict=True)
-            ]
-        )
+    def noise(self) -> dict[int, Tensor]:
+        """[C, H, W] for each sample that draws a noise in the coming tick, by its place."""
+        drawn = {i: self._states[i].noise_index[self.samples[i].tick] for i in self._drawing}
+        # Draw 0 is the initial noise: what a tick without a draw points to.
+        return {i: self._states[i].noise[index] for i, index in drawn.items() if index}
 
     def control_batch(self, nets: ControlNets) -> ControlBatch | None:
         """The ControlNet calls of the coming tick; None where no row asks for one."""
@@ -133,10 +127,8 @@ class Company:
         if self._kept_parts:
             self._kept_parts.put_back(planes)
         self.planes = planes
-        for state, own, count in zip(
-            self._states, planes.unbind(), self._plane_counts, strict=True
-        ):
-            state.planes = own[:count]
+        for place, state in enumerate(self._states):
+            state.batch, state.place = planes, place
 
     def _stack(self, tensors: Sequence[Tensor | None]) -> Tensor | None:
         """[rows, ...], each row's sample's; all samples have one or none, by the UNet's kind."""

@@ -48,7 +48,9 @@ class Denoising:
     """`Sample.state` of the diffusion stepper.
 
     Attributes:
-        planes: [1 + r, C, H, W] float32: the latent and the registers that its sampler needs.
+        batch: [samples, at least 1 + r, C, H, W] float32, in which its planes are.
+        place: where in it.
+        registers: r, how many its sampler needs.
         noise: [draws, C, H, W] float32: all that the sample will ever draw.
         lines: [ticks, 1 + ...] float32: the guidance scale, then the table's line.
         noise_index: the draw that each tick uses.
@@ -66,7 +68,9 @@ class Denoising:
         viewer: who looks at the sample on its way; None for nobody.
     """
 
-    planes: Tensor
+    batch: Tensor
+    place: int
+    registers: int
     noise: Tensor
     lines: Tensor
     noise_index: tuple[int, ...]
@@ -80,13 +84,18 @@ class Denoising:
     clean: Tensor
     viewer: Viewer | None
 
+    @property
+    def planes(self) -> Tensor:
+        """[1 + r, C, H, W] float32: the latent and the registers."""
+        return self.batch[self.place, : 1 + self.registers]
+
     def move(self, device: Device) -> None:
         """Bring the tensors to the device; those that `begin` made need no waiting."""
 
         def moved(tensor: Tensor) -> Tensor:
             return tensor.to(device.place, non_blocking=True)
 
-        self.planes = moved(self.planes)
+        self.batch = moved(self.batch)
         self.noise = moved(self.noise)
         self.lines = moved(self.lines)
         if self.original:
@@ -127,7 +136,9 @@ def begin(
     planes[0] = latent
     scales = torch.full((table.ticks, 1), guidance_scale)
     return Denoising(
-        planes=device.staged(planes),
+        batch=device.staged(planes[None]),
+        place=0,
+        registers=table.registers,
         noise=device.staged(noise),
         lines=device.staged(torch.cat([scales, table.lines], dim=1)),
         noise_index=table.noise_index,

@@ -55,6 +55,6 @@ def restore(sample: Sample, checkpoint: Checkpoint, device: Device) -> bool:
     if checkpoint.shape != shape or not 0 < checkpoint.tick <= sample.ticks:
         return False
     planes = torch.frombuffer(bytearray(checkpoint.planes), dtype=torch.float32)
-    state.planes = device.staged(planes.view(shape))
+    state.batch, state.place = device.staged(planes.view(1, *shape)), 0
     sample.tick = sample.kept_tick = checkpoint.tick
     return True

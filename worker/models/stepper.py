@@ -1,6 +1,5 @@
 """Steps latents through a UNet: one batched model call and one batched update a tick."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +19,6 @@ from worker.models.precision import in_full_precision
 from worker.models.snapshot import StateSnapshot, take_snapshot
 from worker.models.tap import Tap
 from worker.models.ticks import begin_tick
-from worker.samplers.tables import COLUMNS, PLANES
 from worker.samplers.update import advance, guide, rescale
 
 
@@ -73,30 +71,29 @@ class DiffusionStepper:
         tick = begin_tick(self._device)
         company = self._gather(samples)
         count = len(samples)
-        lines = company.lines()
-        guidance, timesteps, scales = lines[:, :3].unbind(1)
-        matrices = lines[:count, 3:].view(-1, PLANES, COLUMNS)
-
+        coming = company.course.coming()
         latents = company.planes[:, 0].index_select(0, company.sample_of_row)
         precise = samples[0].key.full_precision
-        seen = latents * scales.view(-1, 1, 1, 1)
+        seen = latents * coming.input_scales
         if not precise:
             seen = seen.to(self._device.dtype)
         self._adapters.switch(samples[0].key.loras)
         control = company.control_batch(self._controls)
         reproducible = samples[0].key.kind is Kind.REPRODUCIBLE
         bare = not (control or samples[0].key.loras or company.mask is not None)
-        given = _unet_input(company, seen, timesteps)
+        given = _unet_input(company, seen, coming.timesteps)
         form = None if reproducible or precise or not bare else self.forms.get(given.shape)
         if form:
             output = form(*given.tensors()).float()
         else:
             lifted = [self._unet, *self._controls.values()] if precise else []
             with in_full_precision(lifted):
-                residuals = control.residuals(seen, timesteps, company.added) if control else {}
+                residuals = (
+                    control.residuals(seen, coming.timesteps, company.added) if control else {}
+                )
                 output = self._unet(
                     given.latents,
-                    timesteps,
+                    given.timesteps,
                     encoder_hidden_states=given.contexts,
                     encoder_attention_mask=company.mask,
                     timestep_cond=given.guidance_embeddings,
@@ -106,17 +103,16 @@ class DiffusionStepper:
                     return_dict=False,
                     **residuals,
                 )[0].float()
-        negative = output.index_select(0, company.negative_row)
-        prediction = guide(output[:count], negative, guidance[:count])
+        prediction = guide(output[:count], company.negatives(output), coming.guidance)
         for i, factor in company.rescaled:
             prediction[i] = rescale(prediction[i], output[i], factor)
         self.tap.draw(samples, latents, prediction)
-        planes = advance(company.planes, prediction, company.noise(), matrices)
+        planes = advance(company.planes, prediction, company.noise(), coming.matrices)
 
         company.advance(planes)
-        # What is not finite in the model's output is in the latent at once, by every method.
-        finite = planes[:, 0].abs().flatten(1).amax(1) < math.inf  # not a number is not less
-        tick.launched(company.samples, company.rows, finite)
+        # What is not finite in the model's output is in the latent at once, by every method; and
+        # in a sum, which no latent that is finite takes beyond the range.
+        tick.launched(company.samples, company.rows, planes[:, 0].sum((1, 2, 3)))
         return tick
 
     def example(self, samples: Sequence[Sample]) -> UNetInput:

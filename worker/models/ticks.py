@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -17,10 +18,10 @@ class HostTick:
     def __init__(self) -> None:
         self._began = time.perf_counter()
 
-    def launched(self, samples: Sequence[Sample], rows: int, finite: Tensor) -> None:
-        """Everything is launched; `finite[i]` tells of sample i."""
+    def launched(self, samples: Sequence[Sample], rows: int, sums: Tensor) -> None:
+        """Everything is launched; `sums[i]` is finite where sample i is."""
         seconds = time.perf_counter() - self._began
-        self._outcome = Outcome(seconds, rows, _invalid(samples, finite))
+        self._outcome = Outcome(seconds, rows, _invalid(samples, sums))
 
     def done(self) -> bool:
         """Whether `wait` would return at once."""
@@ -39,12 +40,12 @@ class CudaTick:
         self._ended = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         self._began.record()
 
-    def launched(self, samples: Sequence[Sample], rows: int, finite: Tensor) -> None:
-        """Everything is launched; `finite[i]` tells of sample i."""
+    def launched(self, samples: Sequence[Sample], rows: int, sums: Tensor) -> None:
+        """Everything is launched; `sums[i]` is finite where sample i is."""
         self._samples = samples
         self._rows = rows
-        self._finite = torch.empty(finite.shape, dtype=torch.bool, pin_memory=True)
-        self._finite.copy_(finite, non_blocking=True)
+        self._sums = torch.empty(sums.shape, dtype=sums.dtype, pin_memory=True)
+        self._sums.copy_(sums, non_blocking=True)
         self._ended.record()
 
     def done(self) -> bool:
@@ -57,7 +58,7 @@ class CudaTick:
         with translated_device_errors():
             self._ended.synchronize()
             seconds = self._began.elapsed_time(self._ended) / 1000
-        return Outcome(seconds, self._rows, _invalid(self._samples, self._finite))
+        return Outcome(seconds, self._rows, _invalid(self._samples, self._sums))
 
 
 def begin_tick(device: Device) -> HostTick | CudaTick:
@@ -65,6 +66,6 @@ def begin_tick(device: Device) -> HostTick | CudaTick:
     return CudaTick() if device.is_cuda else HostTick()
 
 
-def _invalid(samples: Sequence[Sample], finite: Tensor) -> tuple[Sample, ...]:
-    flags = finite.tolist()
-    return tuple(sample for sample, flag in zip(samples, flags, strict=True) if not flag)
+def _invalid(samples: Sequence[Sample], sums: Tensor) -> tuple[Sample, ...]:
+    found = zip(samples, sums.tolist(), strict=True)
+    return tuple(sample for sample, total in found if not isfinite(total))

@@ -1,5 +1,7 @@
 """The batched update: every sample by its own guidance and its own sampler's matrix."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -21,8 +23,8 @@ def guide(conditional: Tensor, negative: Tensor, scales: Tensor) -> Tensor:
         [S, C, H, W].
     """
     # In place: a batch of latents is megabytes, and fresh memory is dearer than arithmetic.
-    guided = conditional - negative
-    return guided.mul_(scales.view(-1, 1, 1, 1)).add_(negative)
+    difference = conditional - negative
+    return torch.addcmul(negative, difference, scales.view(-1, 1, 1, 1), out=difference)
 
 
 def rescale(guided: Tensor, conditional: Tensor, factor: float) -> Tensor:
@@ -41,7 +43,9 @@ def rescale(guided: Tensor, conditional: Tensor, factor: float) -> Tensor:
     return factor * narrowed + (1 - factor) * guided
 
 
-def advance(planes: Tensor, prediction: Tensor, noise: Tensor | None, matrices: Tensor) -> Tensor:
+def advance(
+    planes: Tensor, prediction: Tensor, noise: Mapping[int, Tensor], matrices: Tensor
+) -> Tensor:
     """One step of every sample.
 
     The bits of a sample do not depend on who shares the batch, by either way of computing.
@@ -49,7 +53,7 @@ def advance(planes: Tensor, prediction: Tensor, noise: Tensor | None, matrices: 
     Args:
         planes: [S, 1 + r, C, H, W] float32: latent and registers, as many as some sample needs.
         prediction: [S, C, H, W] float32: the model's guided output.
-        noise: [S, C, H, W] float32, or None where no sample draws.
+        noise: [C, H, W] float32 of each sample that draws, by its place.
         matrices: [S, PLANES, COLUMNS] float32.
 
     Returns:
@@ -63,26 +67,27 @@ def advance(planes: Tensor, prediction: Tensor, noise: Tensor | None, matrices: 
 
 
 def advance_together(
-    planes: Tensor, prediction: Tensor, noise: Tensor | None, matrices: Tensor
+    planes: Tensor, prediction: Tensor, noise: Mapping[int, Tensor], matrices: Tensor
 ) -> Tensor:
     """As `advance`, in as few operations as there are columns.
 
-    Products and sums one after the other rather than a matrix product: each element is then
-    computed alike whatever the batch, unused columns add an exact zero, and no mode of reduced
-    precision applies.
+    Products added one after the other rather than a matrix product: each element is then computed
+    alike whatever the batch, unused columns add an exact zero, and no mode of reduced precision
+    applies.
     """
     count = planes.shape[1]
-    weights = matrices[:, :count, :, None, None, None]
-    advanced = weights[:, :, OUTPUT] * prediction[:, None]
-    for plane in range(count):
-        advanced += weights[:, :, plane] * planes[:, plane, None]
-    if noise is not None:
-        advanced += weights[:, :, NOISE] * noise[:, None]
+    # All views at once: taken one by one they would cost as much as the arithmetic.
+    columns = matrices.view(*matrices.shape, 1, 1, 1).narrow(1, 0, count).unbind(2)
+    advanced = columns[OUTPUT] * prediction.unsqueeze(1)
+    for weights, plane in zip(columns, planes.unsqueeze(2).unbind(1), strict=False):
+        advanced.addcmul_(weights, plane)
+    for place, drawn in noise.items():
+        advanced[place].addcmul_(columns[NOISE][place], drawn)
     return advanced
 
 
 def advance_each(
-    planes: Tensor, prediction: Tensor, noise: Tensor | None, matrices: Tensor
+    planes: Tensor, prediction: Tensor, noise: Mapping[int, Tensor], matrices: Tensor
 ) -> Tensor:
     """As `advance`, a sample at a time, by those coefficients that are not zero."""
     count = planes.shape[1]
@@ -91,11 +96,11 @@ def advance_each(
     targets = advanced.flatten(0, 1).unbind()
     sources = planes.flatten(0, 1).unbind()
     predictions = prediction.unbind()
-    noises = () if noise is None else noise.unbind()
     for i, matrix in enumerate(matrices.tolist()):
         own = slice(i * count, (i + 1) * count)
         columns = [*enumerate(sources[own]), (OUTPUT, predictions[i])]
-        columns += [(NOISE, drawn) for drawn in noises[i : i + 1]]
+        if i in noise:
+            columns.append((NOISE, noise[i]))
         for target, weights in zip(targets[own], matrix[:count], strict=True):
             for column, source in columns:
                 if weight := weights[column]:

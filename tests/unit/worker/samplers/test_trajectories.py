@@ -85,7 +85,10 @@ def test_all_samplers_in_one_batch_have_the_bits_that_each_has_alone():
     for tick in range(max(table.ticks for table in tables)):
         left = [index for index, table in enumerate(tables) if tick < table.ticks]
         lines = torch.stack([tables[index].lines[tick] for index in left])
-        noise = torch.stack([noises[index][tables[index].noise_index[tick]] for index in left])
+        noise = {
+            place: noises[index][tables[index].noise_index[tick]]
+            for place, index in enumerate(left)
+        }
         latents = planes[left, 0]
         output = torch.stack(
             [
