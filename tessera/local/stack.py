@@ -38,6 +38,7 @@ READY_SECONDS = 60
 WARM_SECONDS = 600  # a large model is read from disk
 FREE_PORT_SECONDS = 1  # until the kernel has ended a killed stack's gateway
 ORPHAN_SECONDS = 10  # until a killed stack's worker has noticed and given its jobs back
+STOP_ORDER = ("worker", "keeper", "gateway", "seaweedfs", "valkey")
 STOP_SECONDS = {"worker": 20.0}
 STOP_SECONDS_OF_OTHERS = 10.0
 
@@ -97,27 +98,35 @@ class Stack:
         if "TESSERA_WEBHOOK_SECRET" not in self._inherited:
             self._say(f"webhooks: signed with {self._directory.webhook_secret_file}")
 
-        self._say("starting gateway, keeper and worker")
-        for process in PROCESSES:
-            log = self._directory.log(process)
+        def started(process: str) -> Child:
             environment = process_environment(
                 process, self.addresses, credentials, webhook_secret, self._inherited
             )
-            command = [sys.executable, "-m", MODULES[process]]
-            root = self._directory.root
-            self._add(start_child(process, command, log, environment, directory=root))
-        gateway, keeper, worker = self._children[-3:]
+            return self._add(
+                start_child(
+                    process,
+                    [sys.executable, "-m", MODULES[process]],
+                    self._directory.log(process),
+                    environment,
+                    directory=self._directory.root,
+                )
+            )
+
+        self._say("starting gateway, keeper and worker")
+        # The worker takes longest, and computes alone: on two cores one of the others fits beside.
+        worker, gateway = started("worker"), started("gateway")
         with httpx2.Client(trust_env=False, timeout=2) as http:
             self._await_answer(gateway, http, f"{self.addresses.url}/readyz")
-            self._await_answer(keeper, http, self.addresses.metrics_url("keeper"))
+            self._await_answer(started("keeper"), http, self.addresses.metrics_url("keeper"))
         self._say("warming the model")
         worker.wait_until(lambda: _some_worker_is_ready(store), WARM_SECONDS, self.check)
         redis.durable.close()
         write_description(self._directory, self.addresses, self._children)
 
     def stop(self) -> None:
-        """Stop what runs, the last started first: worker, keeper, gateway, S3, Valkey."""
+        """Stop what runs, those first that need others."""
         remove_description(self._directory)
+        self._children.sort(key=lambda child: STOP_ORDER.index(child.name), reverse=True)
         while self._children:
             child = self._children.pop()
             child.stop(STOP_SECONDS.get(child.name, STOP_SECONDS_OF_OTHERS))
@@ -138,9 +147,10 @@ class Stack:
             )
         )
 
-    def _add(self, child: Child) -> None:
+    def _add(self, child: Child) -> Child:
         self._children.append(child)
         self.check()
+        return child
 
     def _await_answer(self, child: Child, http: httpx2.Client, url: str) -> None:
         def answers() -> bool:
