@@ -1,6 +1,7 @@
 """`python -m api`: the gateway as one process, until SIGTERM or SIGINT."""
 
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -37,6 +38,7 @@ def main() -> int:
     # uvicorn raises the signal that stopped it once more when it is done.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
+    allow_many_connections()
     try:
         settings = read_settings()
         configure_logging("gateway", settings.log)
@@ -63,6 +65,12 @@ def main() -> int:
     gc.set_threshold(COLLECT_AFTER)
     GatewayServer(config).run(sockets=[listener])
     return 0
+
+
+def allow_many_connections() -> None:
+    """Raise the limit of open files as far as it goes: a thousand streams pass the usual one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def listen(host: str, port: int) -> socket.socket:

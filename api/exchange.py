@@ -1,9 +1,10 @@
-"""Around every HTTP exchange: request id, log line, metrics, the body's cap, security headers.
+"""Around every HTTP exchange: request id, log line, metrics, the body's limits, security headers.
 
 Nobody reads the rest of a body that was refused, so an answer that comes before the end of the
 body closes the connection.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from api.body_caps import body_cap, too_large
 from api.headers import Header, with_security
 from api.metrics import GatewayMetrics
 from api.problems import problem_response
+from shared.errors import BodyTooSlow
 from shared.ids import new_request_id
 from shared.logging import request_id
 from shared.tracing import UNTRACED, Span, SpanKind, Tracing
@@ -27,8 +29,12 @@ TRACED = "/v1/"  # probes would drown the rest
 class ExchangeMiddleware:
     """Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task an exchange."""
 
-    def __init__(self, app: ASGIApp, metrics: GatewayMetrics, tracing: Tracing) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: GatewayMetrics, tracing: Tracing, body_seconds: float
+    ) -> None:
+        """`body_seconds`: what a body may take to arrive in all."""
         self._app = app
+        self._body_seconds = body_seconds
         self._metrics = metrics
         self._tracing = tracing
 
@@ -48,11 +54,19 @@ class ExchangeMiddleware:
         started = time.perf_counter()
         declared, body_unread = _declared_body(scope["headers"])
         cap = body_cap(scope["path"])
+        late = asyncio.get_running_loop().time() + self._body_seconds
         received, status, first_byte = 0, 500, None
 
         async def receive_body() -> Message:
             nonlocal body_unread, received
-            message = await receive()
+            # Once the body is there, what comes next is the client's leaving: no hurry.
+            try:
+                async with asyncio.timeout_at(late if body_unread else None):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTooSlow(
+                    f"the body took longer than {self._body_seconds:g} seconds"
+                ) from None
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > cap:

@@ -169,7 +169,12 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.gateway.auth is AuthMode.OPEN:
         app.add_middleware(OpenModeFence)
     cors.install(app, settings.gateway.cors_origins)
-    app.add_middleware(ExchangeMiddleware, metrics=metrics, tracing=tracing)
+    app.add_middleware(
+        ExchangeMiddleware,
+        metrics=metrics,
+        tracing=tracing,
+        body_seconds=settings.gateway.body_seconds,
+    )
     problems.install(app, routes)
     openapi.install(app)
     return app

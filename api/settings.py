@@ -50,6 +50,8 @@ class GatewaySettings(TesseraSettings):
     link_secret: SecretStr | None = None
     # What fetching one input picture from its link may take in all.
     input_fetch_seconds: float = Field(default=10.0, gt=0)
+    # What a request's body may take to arrive in all: 20 MB in a minute is a slow line.
+    body_seconds: float = Field(default=60.0, gt=0)
     cors_origins: Words = ()
     trusted_proxies: Words = ()
     # Event streams that one tenant may have open at this gateway.

@@ -118,6 +118,8 @@ def _side(directory: Path, name: str) -> Iterator[Side]:
         "METRICS_PORT": 0,
         "REDIS_URL": settings.redis_url,
         "S3_ENDPOINT_URL": f"http://{HOST}:{ports['nowhere']}",
+        "S3_ACCESS_KEY_ID": "nobody",
+        "S3_SECRET_ACCESS_KEY": "nothing",
         "MAX_STREAMS_PER_TENANT": CLIENTS,
     }
     environment = {f"TESSERA_{key}": str(value) for key, value in own.items()}

@@ -200,6 +200,14 @@ class BodyTooLarge(TesseraError):
     status = 413
 
 
+class BodyTooSlow(TesseraError):
+    """The body did not arrive in time."""
+
+    code = "body_too_slow"
+    status = 408
+    retryable = True
+
+
 class JobCanceled(TesseraError):
     """The job was canceled while a client waited for its picture."""
 

@@ -20,25 +20,31 @@ def check_servers(pair: RedisPair) -> None:
         ConfigurationError: such a server was configured, or one that lets us do nothing.
         StoreUnavailable: a server does not answer.
     """
-    for client in (pair.durable, pair.scratch):
-        about = _about(client)
+    for setting, client in (
+        ("TESSERA_REDIS_URL", pair.durable),
+        ("TESSERA_SCRATCH_URL", pair.scratch),
+    ):
+        about = _about(client, setting)
         if about.get("redis_mode") == "cluster" or about.get("cluster_enabled"):
             raise ConfigurationError(
-                "Redis Cluster cannot keep the jobs; use one server or Sentinel"
+                f"{setting}: Redis Cluster cannot keep the jobs; use one server or Sentinel"
             )
         if int(about["redis_version"].split(".")[0]) < OLDEST_REDIS:
-            raise ConfigurationError(f"Redis {OLDEST_REDIS} or Valkey is needed, or newer")
+            raise ConfigurationError(
+                f"{setting}: Redis {OLDEST_REDIS} or Valkey is needed, or newer"
+            )
 
 
-def _about(client: redis.Redis) -> dict[str, Any]:
+def _about(client: redis.Redis, setting: str) -> dict[str, Any]:
     try:
         with store_errors():
             about: dict[str, Any] = client.info()
     except NoPermissionError as error:
-        raise ConfigurationError("the Redis user may not do what this process does") from error
+        reason = f"{setting}: the user may not do what this process does"
+        raise ConfigurationError(reason) from error
     except StoreUnavailable as error:
         if isinstance(error.__cause__, redis.AuthenticationError):
-            reason = "Redis refuses the user or the password of TESSERA_REDIS_URL"
+            reason = f"{setting}: Redis refuses the user or the password"
             raise ConfigurationError(reason) from error
         raise
     return about

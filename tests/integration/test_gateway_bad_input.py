@@ -2,14 +2,17 @@
 
 import json
 import socket
+from contextlib import ExitStack
+from dataclasses import replace
 
 import httpx2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.settings import Settings
 from shared.connections import RedisPair
 from shared.store.keys import LINK_SECRET
-from tests.integration.conftest import Gateway
+from tests.integration.conftest import Gateway, running_gateway
 
 SECRET = "xyzzy-plugh"  # stands for whatever a client would not like to see repeated
 
@@ -247,6 +250,32 @@ def test_a_huge_chunked_body_is_refused_at_the_cap(gateway: Gateway):
     assert b"application/problem+json" in answer
     assert sent < 50 * 2**20  # the cap, and what the sockets' buffers held
     assert gateway.client.get("/livez").status_code == 200
+
+
+def test_a_body_that_drips_is_given_up(gateway_settings: Settings):
+    impatient = gateway_settings.gateway.model_copy(update={"body_seconds": 0.3})
+    with (
+        running_gateway(replace(gateway_settings, gateway=impatient)) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection,
+    ):
+        connection.sendall(
+            b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            b'Content-Length: 1000\r\n\r\n{"prompt": "'
+        )
+        answer = read_to_end(connection)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"application/problem+json" in answer
+        assert b"connection: close" in answer
+
+
+def test_a_thousand_idle_connections_hold_nobody_up(gateway: Gateway):
+    with ExitStack() as stack:
+        for i in range(1000):
+            idle = socket.create_connection(("127.0.0.1", gateway.port), timeout=10)
+            stack.enter_context(idle)
+            if i % 2:  # half of them have begun to speak
+                idle.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Le")
+        assert gateway.client.post("/v1/jobs", json={"prompt": "a red apple"}).status_code == 202
 
 
 def read_to_end(connection: socket.socket) -> bytes:

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -13,7 +15,9 @@ from shared.errors import ConfigurationError
 from shared.objects import ObjectStore
 from shared.settings import RedisSettings, StorageSettings
 from shared.store.server import check_servers
-from tests.harness import processes, tiny_models_file
+from tessera.local.children import start_child
+from tessera.local.ports import free_ports
+from tests.harness import READY_SECONDS, STOP_SECONDS, processes, tiny_models_file
 from worker.flight_record import FlightRecord
 from worker.gpu_process import MISCONFIGURED, live
 from worker.metrics import Inheritance
@@ -22,7 +26,7 @@ from worker.settings import read_settings
 LINE = "TESSERA_S3_BUCKET: there is no such bucket"
 
 
-def test_a_bucket_that_does_not_exist(
+def test_a_bucket_that_does_not_exist_and_then_does(
     redis_pair: RedisPair,
     redis_settings: RedisSettings,
     storage_settings: StorageSettings,
@@ -48,6 +52,18 @@ def test_a_bucket_that_does_not_exist(
             assert process.returncode == 2
             assert said.strip().endswith(LINE)
             assert len(said.splitlines()) == 1
+        mended = {**running.environment, "TESSERA_S3_BUCKET": storage_settings.s3_bucket}
+        for module, path in (("api", "readyz"), ("keeper", "metrics")):
+            port = free_ports([module])[module]
+            setting = "TESSERA_PORT" if module == "api" else "TESSERA_METRICS_PORT"
+            child = start_child(
+                module,
+                [sys.executable, "-m", module],
+                tmp_path / f"{module}.log",
+                {**mended, setting: str(port)},
+            )
+            child.wait_until(partial(_answers, f"http://127.0.0.1:{port}/{path}"), READY_SECONDS)
+            child.stop(STOP_SECONDS)
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
         # In this process, which has imported torch already.
@@ -56,6 +72,13 @@ def test_a_bucket_that_does_not_exist(
         os.close(reading)
         os.close(writing)
         assert capsys.readouterr().err.strip().endswith(LINE)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx2.get(url, trust_env=False).is_success
+    except httpx2.TransportError:
+        return False
 
 
 def test_credentials_that_are_wrong_or_missing(
@@ -70,8 +93,10 @@ def test_credentials_that_are_wrong_or_missing(
         ObjectStore(storage_settings.model_copy(update=none)).check_settings()
 
 
-def test_a_password_of_redis_that_is_wrong(redis_settings: RedisSettings):
+@pytest.mark.parametrize("setting", ["redis_url", "scratch_url"])
+def test_a_password_of_redis_that_is_wrong(setting: str, redis_settings: RedisSettings):
     url = redis_settings.redis_url.replace("redis://", "redis://stranger:secret@")
-    with pytest.raises(ConfigurationError, match="TESSERA_REDIS_URL") as told:
-        check_servers(connect(RedisSettings(redis_url=url), name="test"))
+    wrong = redis_settings.model_copy(update={setting: url})
+    with pytest.raises(ConfigurationError, match=f"^TESSERA_{setting.upper()}") as told:
+        check_servers(connect(wrong, name="test"))
     assert "secret" not in str(told.value)
