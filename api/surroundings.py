@@ -16,6 +16,9 @@ from shared.store.job_store import JobStore
 from shared.store.workers import WorkerRecord, WorkerState
 
 WORKERS_SECONDS = 0.25  # told times are as good as what is known of the workers is new
+# But a thousand workers' records take long to read: a pause is so many times as long as that.
+PAUSES = 20
+LONGEST_PAUSE_SECONDS = 1.0
 OBJECTS_SECONDS = 1.0
 STALE_SECONDS = 5.0  # a check that hangs this long counts as a refusal
 
@@ -80,8 +83,12 @@ class Surroundings:
             raise NotReady("the job store or the object store does not answer in time")
 
     def _run(self) -> None:
-        while not self._stop.wait(WORKERS_SECONDS):
+        pause = WORKERS_SECONDS
+        while not self._stop.wait(pause):
+            began = time.monotonic()
             self._check()
+            took = time.monotonic() - began
+            pause = min(max(PAUSES * took, WORKERS_SECONDS), LONGEST_PAUSE_SECONDS)
 
     def _check(self) -> None:
         problem: NotReady | None = None

@@ -3,14 +3,16 @@
 `python -m bench.scale [WORKERS] [SECONDS]`: a table, and bench/results/scale.json. It takes SECONDS
 and, for a thousand workers, half a minute more.
 
-The workers are stubs: they announce themselves, beat, claim, tell a picture, commit and claim
-again, as real ones do, and make nothing. Each has eight slots, always full. The server's files lie
-in the system's temporary folder, every write on disk before its answer. `late_ms_p99` says how late
-the stubs were themselves: where it is large, they were too slow, not the server.
+The workers are stubs: they tell their record, beat, claim, tell a picture, commit and claim again,
+as often and as much as real ones do, and make nothing. Each has eight slots, always full. The
+server's files lie in the system's temporary folder, every write on disk before its answer.
+`late_ms_p99` says how late the stubs were themselves: where it is large, they were too slow, not
+the server.
 """
 
 import heapq
 import json
+import math
 import random
 import statistics
 import sys
@@ -27,13 +29,17 @@ from bench.requests import request
 from shared.connections import connect
 from shared.ids import new_attempt_id, new_job_id
 from shared.job import StoredImage, Timing
+from shared.pace import HeldJob, ModelPace, SizePace, WorkerPace
 from shared.periodic import Periodic
+from shared.request import Priority
 from shared.settings import JobSettings, RedisSettings
 from shared.store.job_store import JobStore
 from shared.store.values import NewJob, Outcome
-from shared.store.workers import WorkerRecord, WorkerState
+from shared.store.workers import HeldModel, WorkerRecord, WorkerState
 from tessera.local.ports import free_ports
 from tessera.local.servers import start_valkey
+from worker.engine.rows import ROW_BUCKETS
+from worker.pulse import RECORD_SECONDS, WORKERS_A_TURN
 
 WORKERS = 1_000
 SLOTS = 8
@@ -45,7 +51,7 @@ WARM_UP_SECONDS = 10.0
 PROCESSES = 2
 THREADS = 16  # of each process
 FILLED_A_SECOND = 400
-BEAT, EMPTY = "", "?"
+BEAT, EMPTY, TELL = "", "?", "!"
 AHEAD = 500  # jobs that wait, so that a claim always finds one
 SETTINGS = JobSettings(
     max_queued_jobs=1_000_000, max_queued_jobs_per_tenant=1_000_000, retention_seconds=60
@@ -67,19 +73,10 @@ class Fleet:
 
     def run(self) -> None:
         """Live until the end."""
-        due: list[tuple[float, str, str]] = []  # when, worker, and the job, BEAT or EMPTY
+        due: list[tuple[float, str, str]] = []  # when, worker, and the job, BEAT, EMPTY or TELL
         for worker in self.workers:
-            self.store.announce_worker(
-                WorkerRecord(
-                    id=worker,
-                    host="bench",
-                    models=(request().model,),
-                    max_rows=16,
-                    state=WorkerState.READY,
-                    started_at=time.time(),
-                )
-            )
             due.append((time.monotonic() + random.uniform(0, BEAT_SECONDS), worker, BEAT))
+            due.append((time.monotonic() + random.uniform(0, RECORD_SECONDS), worker, TELL))
             filled = [time.monotonic() + random.uniform(0, self.filling) for _ in range(SLOTS)]
             due += [(at, worker, EMPTY) for at in filled]
         heapq.heapify(due)
@@ -90,6 +87,11 @@ class Fleet:
             if job_id == BEAT:
                 self._timed("beat", self.store.beat, worker, self.held[worker])
                 heapq.heappush(due, (at + BEAT_SECONDS, worker, BEAT))
+                continue
+            if job_id == TELL:
+                known = self._timed("tell", self.store.announce_worker, _record(worker))
+                turns = math.ceil(known / WORKERS_A_TURN)
+                heapq.heappush(due, (at + turns * RECORD_SECONDS, worker, TELL))
                 continue
             if job_id != EMPTY:
                 self._finish(worker, job_id)
@@ -121,6 +123,52 @@ class Fleet:
     def _note(self, name: str, seconds: float) -> None:
         if self.begin < time.monotonic() < self.end:
             self.took[name].append(seconds * 1000)
+
+
+def _record(worker: str) -> WorkerRecord:
+    """As long as that of a worker with one model, three sizes and all slots taken."""
+    model = request().model
+    tick_seconds = {rows: 0.0123456789 * rows for rows in ROW_BUCKETS}
+    sizes = tuple(
+        SizePace(pixels=side * side, tick_seconds=tick_seconds, served_seconds=12.345)
+        for side in (512, 768, 1024)
+    )
+    held = HeldModel(
+        bytes=2**31,
+        max_rows=16,
+        attention="sdpa-flash",
+        tick_seconds=tick_seconds,
+        image_seconds=1.234,
+    )
+    job = HeldJob(
+        tenant="a-tenant",
+        priority=Priority.NORMAL,
+        model=model,
+        pixels=512 * 512,
+        rows=2,
+        cost=20.0,
+        cost_left=12.345,
+        place=123,
+        next_place=124,
+    )
+    pace = ModelPace(
+        model=model,
+        max_rows=16,
+        sizes=sizes,
+        prepare_seconds=0.0123,
+        picture_seconds=0.0456,
+        load_seconds=12.3,
+    )
+    return WorkerRecord(
+        id=worker,
+        host="bench",
+        models=(model,),
+        held={model: held},
+        max_rows=16,
+        state=WorkerState.READY,
+        started_at=time.time(),
+        pace=WorkerPace(models=(pace,), crowded_speed=12.3, slots=SLOTS, held=(job,) * SLOTS),
+    )
 
 
 def open_store(port: int) -> JobStore:
@@ -175,7 +223,7 @@ def run(workers: int = WORKERS, seconds: float = SECONDS) -> dict[str, Any]:
         pump.stop()
         server.stop(5)
     result: dict[str, Any] = {"workers": workers, "slots": SLOTS, "seconds": seconds}
-    for name in ("claim", "beat", "create", "add_image", "commit", "late"):
+    for name in ("claim", "beat", "tell", "create", "add_image", "commit", "late"):
         values = [value for one, _ in lived for value in one.get(name, ())]
         if name != "late":
             result[f"{name}s_a_second"] = round(len(values) / seconds, 1)

@@ -12,6 +12,7 @@ from worker.metrics import WorkerMetrics
 
 PROGRESS_SECONDS = 0.5
 RECORD_SECONDS = 0.25  # gateways reckon with what the worker's record says that it holds
+WORKERS_A_TURN = 100  # more share the turns: all together, they write so many records at a time
 BEATS_PER_LEASE = 3
 
 
@@ -32,6 +33,8 @@ class Pulse:
         self._metrics = metrics
         self._describe = describe
         self._sent: dict[str, Progress] = {}
+        self._workers = 1
+        self._turns = 0
         self._measured = (time.monotonic(), 0.0)
         self._leases = Periodic("leases", lease_seconds / BEATS_PER_LEASE, self.beat)
         self._progress = Periodic("progress", PROGRESS_SECONDS, self.send_progress)
@@ -65,8 +68,11 @@ class Pulse:
         self._measure(attempts)
 
     def announce(self) -> None:
-        """Write the worker's record as it is now."""
-        self._store.announce_worker(self._describe())
+        """Write the worker's record as it is now, at its turn."""
+        self._turns += 1
+        if self._turns * WORKERS_A_TURN >= self._workers:
+            self._workers = self._store.announce_worker(self._describe())
+            self._turns = 0
 
     def send_progress(self) -> None:
         """Tell how far jobs are, those that have moved since the last time."""

@@ -31,7 +31,7 @@ class Residency:
         engine: Engine,
         attempts: Attempts,
         patience_seconds: float,
-        announce: Callable[[], None],
+        announce: Callable[[], object],
     ) -> None:
         """`announce` tells the others what this worker holds now."""
         self._worker_id = worker_id

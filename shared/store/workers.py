@@ -69,14 +69,19 @@ class WorkerRegistry:
     _scripts: Scripts
     _worker_seconds: float
 
-    def announce_worker(self, worker: WorkerRecord) -> None:
-        """Write the worker's record: at its start, at each change, and when a beat misses it."""
+    def announce_worker(self, worker: WorkerRecord) -> int:
+        """Write the worker's record, at its start and again and again; how many workers there are.
+
+        A beat keeps the record alive in between, and tells where it is missing.
+        """
         pipeline = self._redis.durable.pipeline()
         milliseconds = round(self._worker_seconds * 1000)
         pipeline.set(keys.worker(worker.id), worker.model_dump_json(), px=milliseconds)
         pipeline.sadd(keys.WORKERS, worker.id)
+        pipeline.scard(keys.WORKERS)
         with store_errors():
-            pipeline.execute()
+            count: int = pipeline.execute()[-1]
+        return count
 
     def live_workers(self) -> list[WorkerRecord]:
         """Workers that were heard of lately, by id."""

@@ -13,7 +13,7 @@ from tests.toy_stepper import make_sample
 from tests.unit.worker.conftest import WORKER_ID
 from worker.attempts import Ending
 from worker.metrics import WorkerMetrics
-from worker.pulse import PROGRESS_SECONDS, Pulse
+from worker.pulse import PROGRESS_SECONDS, WORKERS_A_TURN, Pulse
 
 RECORD = WorkerRecord(
     id=WORKER_ID,
@@ -88,6 +88,16 @@ def test_the_busy_ratio_is_of_the_time_between_beats(pulse, metrics):
     metrics.busy_seconds += 1000
     pulse.beat()
     assert metrics.busy_ratio._value.get() == 1.0
+
+
+def test_the_more_workers_there_are_the_less_often_one_tells(pulse, store, redis_pair):
+    redis_pair.durable.sadd(keys.WORKERS, *(f"w{i}" for i in range(2 * WORKERS_A_TURN)))
+
+    def told():
+        pulse.announce()
+        return bool(redis_pair.durable.delete(keys.worker(WORKER_ID)))
+
+    assert [told() for _ in range(7)] == [True, False, False, True, False, False, True]
 
 
 def test_the_threads_stop(pulse, store):
