@@ -2,12 +2,13 @@
 
 import logging
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.errors import StorageUnavailable
 from shared.ids import attempt_prefix
-from shared.job import StoredImage, StoredTrajectory
+from shared.job import JobWarning, StoredImage, StoredTrajectory
 from shared.store.values import Outcome
 from worker.animation import shown_size
 from worker.attempts import Attempt, AttemptEnded
@@ -36,10 +37,16 @@ class Shipment:
         self._shop = shop
         self._attempt = attempt
         self._file = file
-        self._waiting: deque[tuple[StoredImage, list[_OnDisk]]] = deque()
+        self._waiting: deque[tuple[StoredImage, Sequence[JobWarning], list[_OnDisk]]] = deque()
 
-    def send(self, index: int, picture: EncodedPicture, trajectory: EncodedPicture | None) -> None:
-        """Store and tell image `index`, with its trajectory where there is one.
+    def send(
+        self,
+        index: int,
+        picture: EncodedPicture,
+        trajectory: EncodedPicture | None,
+        warnings: Sequence[JobWarning],
+    ) -> None:
+        """Store and tell image `index`, with its trajectory where there is one, and its warnings.
 
         While S3 is away the picture waits on disk for the next call; without room there this
         waits for S3 itself.
@@ -58,11 +65,11 @@ class Shipment:
             self._send_waiting(patience_seconds=0)
             self._put(files, patience_seconds=0)
         except StorageUnavailable:
-            if self._keep(image, files):
+            if self._keep(image, warnings, files):
                 return
             self.finish()
             self._put(files, self._shop.storage_patience_seconds)
-        self._tell(image)
+        self._tell(image, warnings)
 
     def finish(self) -> None:
         """Store and tell all that waits; raises as `send` does."""
@@ -70,11 +77,11 @@ class Shipment:
 
     def _send_waiting(self, patience_seconds: float) -> None:
         while self._waiting:
-            image, files = self._waiting[0]
+            image, warnings, files = self._waiting[0]
             for one in files:
                 content = self._file.read(one.place, one.size)
                 self._put_one(one.key, content, one.content_type, patience_seconds)
-            self._tell(image)
+            self._tell(image, warnings)
             self._waiting.popleft()
         self._file.clear()
 
@@ -91,7 +98,12 @@ class Shipment:
             patience_seconds,
         )
 
-    def _keep(self, image: StoredImage, files: list[tuple[str, EncodedPicture]]) -> bool:
+    def _keep(
+        self,
+        image: StoredImage,
+        warnings: Sequence[JobWarning],
+        files: list[tuple[str, EncodedPicture]],
+    ) -> bool:
         """Whether the picture could be left on disk."""
         kept = []
         for key, one in files:
@@ -100,13 +112,14 @@ class Shipment:
                 return False
             kept.append(_OnDisk(key, one.content_type, place, len(one.data)))
         log.warning("a picture waits on disk: the object store does not answer")
-        self._waiting.append((image, kept))
+        self._waiting.append((image, warnings, kept))
         return True
 
-    def _tell(self, image: StoredImage) -> None:
+    def _tell(self, image: StoredImage, warnings: Sequence[JobWarning]) -> None:
         shop, attempt = self._shop, self._attempt
         outcome = persist(
-            attempt, lambda: shop.store.add_image(attempt.job.id, attempt.attempt_id, image)
+            attempt,
+            lambda: shop.store.add_image(attempt.job.id, attempt.attempt_id, image, warnings),
         )
         if outcome is Outcome.LOST:
             with suppress(StorageUnavailable):  # the store has noted the attempt for a sweep

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
@@ -20,6 +21,7 @@ from worker.engine.sample import EngineStopped, Kind, Sample, SampleCanceled
 from worker.engine.stepper import DeviceLost
 from worker.inputs import Inputs, fetch_inputs
 from worker.models.viewer import Viewer
+from worker.models.wording import Note
 from worker.persistence import persist
 from worker.resume import count_resumed, find_checkpoints, resume
 from worker.shipment import Shipment
@@ -67,12 +69,14 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages, shipment: Shipmen
     count_resumed(shop.store, attempt, shop.metrics)
     shop.pacer.prepared(request.model, time.monotonic() - attempt.began)
 
+    notes_of: defaultdict[int, list[Note]] = defaultdict(list)  # an image's own
     for sample in _as_finished(shop, attempt, stages):
         if isinstance(sample.finished.exception(), GenerationInvalid):
             with stages.stage("prepare"), shop.record.in_hands(job.id):
                 again = model.prepare_again(sample, request, pictures)
             if again is not None:
-                notes.append(("denoised_again", f"image {sample.index}, in full precision"))
+                note = ("denoised_again", f"image {sample.index}, in full precision")
+                notes_of[sample.index].append(note)
                 _submit(shop, attempt, [again])
                 continue
         if sample.later_ticks:
@@ -85,10 +89,11 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages, shipment: Shipmen
             latent = sample.finished.result()
             decoded, told = decode(model, latent, sample.index, request.reproducible)
             pixels = finished_size.composite(decoded)
-            notes += told
+            notes_of[sample.index] += told
             if shop.safety is not None and shop.safety.flags(pixels):
                 pixels = np.zeros_like(pixels)
-                notes.append(("content_flagged", f"image {sample.index} was made black"))
+                note = ("content_flagged", f"image {sample.index} was made black")
+                notes_of[sample.index].append(note)
         with stages.stage("encode"):
             picture = shop.compressors.encode(pixels, request, sample.index)
             trajectory = None
@@ -96,19 +101,19 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages, shipment: Shipmen
                 frames = [view.pixels() for view in viewer.frames(sample.index)]
                 trajectory = shop.compressors.encode_trajectory(frames, pixels, request)
         with stages.stage("upload"):
-            shipment.send(sample.index, picture, trajectory)
+            warnings = _warnings(notes_of[sample.index])
+            shipment.send(sample.index, picture, trajectory, warnings)
         shop.pacer.stored(request.model, time.monotonic() - finished_at)
     with stages.stage("upload"):
         shipment.finish()
 
     if any(sample.narrowed for sample in attempt.samples):
         notes.append(("batch_narrowed", "it shared ticks with fewer others, to save memory"))
-    warnings = [JobWarning(code=code, detail=detail) for code, detail in notes]
     with shop.tracing.span("commit"):
         outcome = persist(
             attempt,
             lambda: shop.store.commit(
-                job.id, attempt.attempt_id, timing=stages.timing(), warnings=warnings
+                job.id, attempt.attempt_id, timing=stages.timing(), warnings=_warnings(notes)
             ),
         )
     if outcome is Outcome.LOST:
@@ -182,6 +187,10 @@ def _fetch_inputs(shop: Workshop, attempt: Attempt) -> Inputs:
         lambda: fetch_inputs(shop.objects, job.tenant, job.request),
         shop.storage_patience_seconds,
     )
+
+
+def _warnings(notes: Sequence[Note]) -> list[JobWarning]:
+    return [JobWarning(code=code, detail=detail) for code, detail in notes]
 
 
 def _viewer(shop: Workshop, attempt: Attempt) -> Viewer | None:

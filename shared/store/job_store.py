@@ -81,19 +81,29 @@ class JobStore(
         announced, lost, cancelled = self._scripts("beat", worker_id, *flat)
         return Beat(frozenset(lost), frozenset(cancelled), bool(announced))
 
-    def add_image(self, job_id: str, attempt_id: str, image: StoredImage) -> Outcome:
-        """Tell a picture that lies in S3 under `image.key`.
+    def add_image(
+        self,
+        job_id: str,
+        attempt_id: str,
+        image: StoredImage,
+        warnings: Sequence[JobWarning] = (),
+    ) -> Outcome:
+        """Tell a picture that lies in S3 under `image.key`, and the warnings that concern it alone.
 
         After OK the object belongs to the job, even if the attempt is lost later: only after LOST
         does the caller delete it.
         """
         text = image.model_dump_json()
-        return Outcome(self._scripts("add_image", job_id, attempt_id, image.index, text))
+        lines = (warning.model_dump_json() for warning in warnings)
+        return Outcome(self._scripts("add_image", job_id, attempt_id, image.index, text, *lines))
 
     def commit(
         self, job_id: str, attempt_id: str, *, timing: Timing, warnings: Sequence[JobWarning] = ()
     ) -> Outcome:
-        """The job has succeeded; every picture has been told, by this attempt or earlier ones."""
+        """The job has succeeded; every picture has been told, by this attempt or earlier ones.
+
+        `warnings` are those that concern the whole job.
+        """
         lines = (warning.model_dump_json() for warning in warnings)
         text = timing.model_dump_json()
         return Outcome(self._scripts("commit", job_id, attempt_id, text, *lines))

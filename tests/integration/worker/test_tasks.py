@@ -69,11 +69,11 @@ class ReleasingStore:
     def __getattr__(self, name):
         return getattr(self._store, name)
 
-    def add_image(self, job_id, attempt_id, image):
+    def add_image(self, job_id, attempt_id, image, warnings):
         if self._left == 0:
             self._store.release(job_id, attempt_id)
         self._left -= 1
-        return self._store.add_image(job_id, attempt_id, image)
+        return self._store.add_image(job_id, attempt_id, image, warnings)
 
 
 def test_a_lost_attempt_removes_what_it_has_stored(shop, store, submit, claim):
@@ -264,12 +264,15 @@ def test_a_failure_is_the_jobs_alone(shop, store, submit, claim, model, error, s
 def test_a_flagged_picture_is_black_and_the_job_says_so(shop, store, submit, claim, tmp_path):
     cpu = resolve_device(DeviceSettings(device="cpu"))
     checker = load_safety_checker(build_tiny_checker(tmp_path, threshold=-2.0), cpu)
-    job_id = submit(num_images=1)
-    work(dataclasses.replace(shop, safety=checker), claim())
+    job_id = submit(num_images=2)
+    strict = dataclasses.replace(shop, safety=checker)
+    # The warning is the job's as soon as the picture is, though this attempt ends before its end.
+    work(dataclasses.replace(strict, store=ReleasingStore(store, after=1)), claim())
+    work(strict, claim())
     checker.close()
     job = store.get(job_id)
     assert job.status is JobStatus.SUCCEEDED
-    assert [warning.code for warning in job.warnings] == ["content_flagged"]
+    assert [warning.code for warning in job.warnings] == ["content_flagged"] * 2
     picture = Image.open(io.BytesIO(shop.objects.get(job.images[0].key)))
     assert picture.getextrema() == ((0, 0), (0, 0), (0, 0))
 
