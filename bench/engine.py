@@ -5,7 +5,6 @@ wall time (admission, batcher, gathering, sampler update, reports) is the overhe
 eight more threads that do what job threads do most: compress pictures.
 """
 
-import statistics
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 
+from bench.figures import ratios, summary
 from bench.requests import request
 from worker.compressors import Compressors
 from worker.engine.batcher import Batcher
@@ -133,12 +133,11 @@ def run() -> dict[str, Any]:
     compressors.close()
     found: dict[str, Any] = {}
     for name, results in rounds.items():
-        overhead = statistics.median(result[0] for result in results)
-        inside = statistics.median(result[1] for result in results)
+        overheads, inside = zip(*results, strict=True)
         found[name] = {
-            "overhead_us": round(overhead),
-            "unet_us": round(inside),
-            "overhead_share": round(overhead / inside, 4),
+            "overhead_us": summary(overheads, 0),
+            "unet_us": summary(inside, 0),
+            "overhead_share": ratios(overheads, inside, 4),
         }
     found["target_overhead_us"] = {"idle": 1000, "busy": 3000}
     return found

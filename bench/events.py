@@ -33,7 +33,7 @@ from tessera.local.servers import start_valkey
 CLIENTS = 1000
 EVENTS_A_SECOND = 2
 ROUNDS = 5
-SECONDS = 5
+SECONDS = 4
 STEPS = SECONDS * EVENTS_A_SECOND  # that a job makes in a round
 POLLS = 200
 UNCOUNTED_STEPS = 2  # while the clients' snapshots are read and caches are filled
