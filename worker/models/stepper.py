@@ -1,6 +1,7 @@
 """Steps latents through a UNet: one batched model call and one batched update a tick."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -75,7 +76,7 @@ class DiffusionStepper:
         latents = company.planes[:, 0].index_select(0, company.sample_of_row)
         precise = samples[0].key.full_precision
         seen = latents * coming.input_scales
-        if not precise:
+        if not (precise or seen.dtype is self._device.dtype):
             seen = seen.to(self._device.dtype)
         self._adapters.switch(samples[0].key.loras)
         control = company.control_batch(self._controls)
@@ -86,8 +87,8 @@ class DiffusionStepper:
         if form:
             output = form(*given.tensors()).float()
         else:
-            lifted = [self._unet, *self._controls.values()] if precise else []
-            with in_full_precision(lifted):
+            lifted = [self._unet, *self._controls.values()]
+            with in_full_precision(lifted) if precise else nullcontext():
                 residuals = (
                     control.residuals(seen, coming.timesteps, company.added) if control else {}
                 )

@@ -22,9 +22,7 @@ def guide(conditional: Tensor, negative: Tensor, scales: Tensor) -> Tensor:
     Returns:
         [S, C, H, W].
     """
-    # In place: a batch of latents is megabytes, and fresh memory is dearer than arithmetic.
-    difference = conditional - negative
-    return torch.addcmul(negative, difference, scales.view(-1, 1, 1, 1), out=difference)
+    return torch.lerp(negative, conditional, scales.view(-1, 1, 1, 1))
 
 
 def rescale(guided: Tensor, conditional: Tensor, factor: float) -> Tensor:
