@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.errors import ConfigurationError
+from shared.mistakes import first_mistake
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
@@ -192,7 +193,11 @@ def load_catalog(path: Path) -> Catalog:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         catalog = Catalog.model_validate(document)
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
+    except ValidationError as error:
+        field, reason = first_mistake(error)
+        where = f"{'.'.join(field)}: " if field else ""
+        raise ConfigurationError(f"{path}: {where}{reason}") from error
     located = tuple(entry.beside(path.parent) for entry in catalog.models)
     return catalog.model_copy(update={"models": located})

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.mistakes import first_mistake
 
 
 class TesseraSettings(BaseSettings):
@@ -138,8 +139,6 @@ def settings_errors() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        where = f"TESSERA_{name}: " if name else ""
-        reason = first["msg"].removeprefix("Value error, ")
+        path, reason = first_mistake(error)
+        where = f"TESSERA_{'_'.join(path).upper()}: " if path else ""
         raise ConfigurationError(f"{where}{reason}") from error

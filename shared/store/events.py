@@ -64,17 +64,18 @@ class EventLog:
     def read(self, job_id: str, after: str) -> list[Event] | None:
         """The events after that id, oldest first; None where it is unknown or trimmed away.
 
-        Whoever gets None starts anew, from a snapshot.
+        Whoever gets None starts anew, from a snapshot. An id after the newest is unknown, too: a
+        server that took over may have lost the last ones.
         """
         if not _STREAM_ID.fullmatch(after):
             return None
         pipeline = self._redis.durable.pipeline()
-        pipeline.exists(keys.events(job_id))
         pipeline.xrange(keys.events(job_id), "-", "+", count=1)
+        pipeline.xrevrange(keys.events(job_id), "+", "-", count=1)
         pipeline.xrange(keys.events(job_id), f"({after}", "+")
         with store_errors():
-            there, first, found = pipeline.execute()
-        if not there or _is_before(after, first[0][0]):
+            first, last, found = pipeline.execute()
+        if not first or _is_before(after, first[0][0]) or _is_before(last[0][0], after):
             return None
         return [Event(id, entry["type"], json.loads(entry["data"])) for id, entry in found]
 

@@ -9,6 +9,8 @@ import typer
 
 from tessera.client import DEFAULT_URL, Client, ClientError
 
+INTERRUPTED = 130  # what shells report after Ctrl-C
+
 UrlOption = Annotated[str, typer.Option("--url", envvar="TESSERA_URL", help="The service.")]
 KeyOption = Annotated[
     str | None, typer.Option("--api-key", envvar="TESSERA_API_KEY", help="An API key.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tessera.client import DEFAULT_URL
-from tessera.commands.console import KeyOption, UrlOption, connected
+from tessera.commands.console import INTERRUPTED, KeyOption, UrlOption, connected
 from tessera.commands.progress import follow
 from tessera.commands.saving import format_for, save_images
 from tessera.commands.store import DataDirOption, durable_store
@@ -55,7 +55,12 @@ def generate(
     }
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     with connected(url, api_key) as client:
-        job = follow(client, client.submit(prompt, **given))
+        job = client.submit(prompt, **given)
+        try:
+            job = follow(client, job)
+        except KeyboardInterrupt:
+            typer.echo(f"it goes on; to stop it: tessera jobs cancel {job.id}", err=True)
+            raise typer.Exit(INTERRUPTED) from None
         for warning in job.warnings:
             typer.echo(f"warning: {warning.detail}", err=True)
         for path in save_images(client, job, output):

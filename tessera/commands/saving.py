@@ -10,7 +10,7 @@ from tessera.client import Client
 
 NAME_CHARACTERS = 40
 SUFFIXES = {"jpeg": "jpg"}
-FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif"}
 
 
 def format_for(target: Path) -> str | None:

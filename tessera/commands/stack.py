@@ -10,11 +10,9 @@ from typing import Annotated
 import typer
 
 from tessera.client import Client, ClientError
-from tessera.commands.console import fail
+from tessera.commands.console import INTERRUPTED, fail
 from tessera.commands.progress import follow
 from tessera.commands.saving import save_images
-
-INTERRUPTED = 130  # what shells report after Ctrl-C
 
 
 def _say(line: str) -> None:

@@ -24,6 +24,7 @@ from tests.e2e.running import (
     start_up,
     tessera_up,
 )
+from tests.harness import wait_until
 
 pytestmark = pytest.mark.timeout(300)  # starting a stack takes its time on a busy machine
 
@@ -149,6 +150,19 @@ def test_the_command_draws_and_saves(stack: RunningStack, tmp_path: Path):
         str(tmp_path / "a-red-apple-8.png"),
     ]
     assert (tmp_path / "a-red-apple-8.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_ctrl_c_leaves_the_job_and_says_how_to_stop_it(stack: RunningStack, client: Client):
+    command = [*COMMAND, "generate", "a red apple", "--steps", "150", "-n", "8", "--url", stack.url]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: bool(client.list_jobs(status="running").data), 30)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == 130
+    (hint,) = said.splitlines()
+    job_id = hint.rpartition(" ")[2]
+    assert not client.get(job_id).done
+    client.cancel(job_id)
 
 
 def test_the_command_says_what_is_wrong_with_a_request(stack: RunningStack):

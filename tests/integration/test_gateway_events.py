@@ -80,7 +80,7 @@ def test_resuming_gives_exactly_the_missing_events(client: httpx2.Client, worker
 def test_an_unknown_id_gets_a_snapshot(client: httpx2.Client, worker: StandIn):
     job = submit(client)
     worker.finish()
-    for strange in ("1-0", "nonsense", "0"):
+    for strange in ("1-0", "nonsense", "0", "99999999999999-0"):
         with events(client, f"/v1/jobs/{job['id']}/events", **{"Last-Event-ID": strange}) as reader:
             only = reader.rest()
         assert [(kind, data["status"]) for _, kind, data in only] == [("status", "succeeded")]

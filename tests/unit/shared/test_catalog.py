@@ -37,14 +37,25 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         (GOOD + GOOD.partition("\n\n")[2], "share an id"),
         (GOOD.replace('path = "emoji"', ""), "either `path` or `repository`"),
         (GOOD.replace('path = "emoji"', 'repository = "a/b"'), "needs `revision`"),
-        (GOOD.replace('path = "emoji"', 'path = "emoji"\ntrust = true'), "trust"),
+        (
+            GOOD.replace('path = "emoji"', 'path = "emoji"\ntrust = true'),
+            "models.0.trust: there is no",
+        ),
         (GOOD.replace('id = "emoji"', 'id = "a:b"'), "pattern"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_reason(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "models.toml"
     file.write_text(text)
-    with pytest.raises(ConfigurationError, match=reason):
+    with pytest.raises(ConfigurationError, match=reason) as told:
+        load_catalog(file)
+    assert len(str(told.value).splitlines()) == 1
+
+
+def test_a_file_that_is_not_text_is_told_as_such(tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    file.write_bytes(b'default = "\xff"')
+    with pytest.raises(ConfigurationError, match="utf-8"):
         load_catalog(file)
 
 

@@ -35,7 +35,14 @@ def test_several_pictures_under_one_name_are_numbered():
 
 @pytest.mark.parametrize(
     ("target", "asked"),
-    [("out", None), ("a.png", "png"), ("a.JPG", "jpeg"), ("a.jpeg", "jpeg"), ("a.webp", "webp")],
+    [
+        ("out", None),
+        ("a.png", "png"),
+        ("a.JPG", "jpeg"),
+        ("a.jpeg", "jpeg"),
+        ("a.webp", "webp"),
+        ("a.avif", "avif"),
+    ],
 )
 def test_the_suffix_chooses_the_format(target: str, asked: str | None):
     assert format_for(Path(target)) == asked
