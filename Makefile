@@ -35,7 +35,7 @@ check: .venv/.installed ## ruff, mypy --strict, import rules, generated files, d
 	$(BIN)/python deploy/check.py
 
 test: .venv/.installed ## the whole suite, on real Valkey and S3 servers
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 bench: .venv/.installed ## the CPU benchmarks: a table, and JSON under bench/results/
 	$(BIN)/python -m bench

@@ -22,13 +22,21 @@ from tessera.local.servers import storage_settings as storage_settings_of
 FOLDERS = ("unit", "integration", "e2e", "faults", "gpu", "slow")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test's marker is the folder it lies in; nobody writes it by hand."""
+    """A test's marker is the folder it lies in; nobody writes it by hand.
+
+    With `-n 2` one process has all tests that start others, those with faults last, when the unit
+    tests of the other process are done: they look at times.
+    """
     root = Path(__file__).parent
     for item in items:
         folder = item.path.relative_to(root).parts[0]
         if folder in FOLDERS:
             item.add_marker(getattr(pytest.mark, folder))
+        group = item.path.stem if folder == "unit" else "processes"
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("faults") is not None)
 
 
 @dataclass(frozen=True)
