@@ -237,7 +237,7 @@ async def _reset(_reader, writer):
     [
         OK + b"content-length: 1000000000\r\n\r\n",
         OK + b"content-length: 10\r\n\r\nshort",
-        OK + b"content-encoding: gzip\r\n\r\n" + gzip.compress(b"bytes"),
+        OK + b"content-encoding: gzip\r\n\r\n" + gzip.compress(b"bytes", mtime=0),
         b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
         _endless,
