@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import redis
 
 from shared.connections import RedisPair
@@ -69,6 +70,14 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str = "") ->
         assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
         time.sleep(POLL_SECONDS)
     return time.monotonic() - began
+
+
+def answers(url: str) -> bool:
+    """Whether a server on this machine answers there, and well."""
+    try:
+        return httpx2.get(url, trust_env=False).is_success
+    except httpx2.TransportError:
+        return False
 
 
 def tiny_models_file(directory: Path) -> Path:

@@ -20,7 +20,7 @@ from shared.job import JobStatus
 from shared.settings import RedisSettings, StorageSettings
 from tessera.local.children import Child
 from tessera.local.ports import free_ports
-from tests.harness import READY_SECONDS, Processes, processes, tiny_models_file
+from tests.harness import READY_SECONDS, Processes, answers, processes, tiny_models_file
 from tests.receiver import Receiver
 
 pytestmark = pytest.mark.timeout(300)  # five processes start, which takes its time when busy
@@ -95,13 +95,6 @@ def fleet(
         grace_seconds=GRACE_SECONDS,
     ) as started:
         yield started
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx2.get(url).is_success
-    except httpx2.TransportError:
-        return False
 
 
 def start(fleet: Processes, children: list[Child], name: str, module: str) -> tuple[Child, str]:

@@ -219,12 +219,12 @@ def test_bad_idempotency_keys(client: httpx2.Client, redis_pair: RedisPair):
     assert stored(redis_pair) == set()
 
 
+JSON_POST = b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+
+
 def test_a_huge_body_is_refused_before_it_is_sent(gateway: Gateway):
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
-        connection.sendall(
-            b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b"Content-Length: 104857600\r\n\r\n"
-        )
+        connection.sendall(JSON_POST + b"Content-Length: 104857600\r\n\r\n")
         answer = read_to_end(connection)
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"application/problem+json" in answer
@@ -235,10 +235,7 @@ def test_a_huge_chunked_body_is_refused_at_the_cap(gateway: Gateway):
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
     sent = 0
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
-        connection.sendall(
-            b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n"
-        )
+        connection.sendall(JSON_POST + b"Transfer-Encoding: chunked\r\n\r\n")
         try:
             while sent < 100 * 2**20:
                 connection.sendall(chunk)
@@ -258,10 +255,7 @@ def test_a_body_that_drips_is_given_up(gateway_settings: Settings):
         running_gateway(replace(gateway_settings, gateway=impatient)) as gateway,
         socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection,
     ):
-        connection.sendall(
-            b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            b'Content-Length: 1000\r\n\r\n{"prompt": "'
-        )
+        connection.sendall(JSON_POST + b'Content-Length: 1000\r\n\r\n{"prompt": "')
         answer = read_to_end(connection)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"application/problem+json" in answer

@@ -6,7 +6,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -17,7 +16,7 @@ from shared.settings import RedisSettings, StorageSettings
 from shared.store.server import check_servers
 from tessera.local.children import start_child
 from tessera.local.ports import free_ports
-from tests.harness import READY_SECONDS, STOP_SECONDS, processes, tiny_models_file
+from tests.harness import READY_SECONDS, STOP_SECONDS, answers, processes, tiny_models_file
 from worker.flight_record import FlightRecord
 from worker.gpu_process import MISCONFIGURED, live
 from worker.metrics import Inheritance
@@ -62,7 +61,7 @@ def test_a_bucket_that_does_not_exist_and_then_does(
                 tmp_path / f"{module}.log",
                 {**mended, setting: str(port)},
             )
-            child.wait_until(partial(_answers, f"http://127.0.0.1:{port}/{path}"), READY_SECONDS)
+            child.wait_until(partial(answers, f"http://127.0.0.1:{port}/{path}"), READY_SECONDS)
             child.stop(STOP_SECONDS)
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
@@ -72,13 +71,6 @@ def test_a_bucket_that_does_not_exist_and_then_does(
         os.close(reading)
         os.close(writing)
         assert capsys.readouterr().err.strip().endswith(LINE)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.get(url, trust_env=False).is_success
-    except httpx2.TransportError:
-        return False
 
 
 def test_credentials_that_are_wrong_or_missing(
