@@ -21,10 +21,12 @@ def main() -> int:
     # Libraries that ask for CUDA while they are imported would else make it unusable after a fork.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 
-    # Nothing of what is imported is garbage, and looking for it would take a third of a second.
+    # Nothing of what is imported is garbage, now or later: looking through it takes a third of a
+    # second each time, and in a forked process copies every page of it.
     gc.disable()
     from worker.supervisor import Supervisor  # seconds, and not for a wrong setting
 
+    gc.freeze()
     gc.enable()
     return Supervisor(settings).run()
 

@@ -1,6 +1,5 @@
 """The GPU process: one life of the worker, forked by the supervisor that watches over it."""
 
-import gc
 import logging
 import os
 import sys
@@ -26,7 +25,6 @@ def live(
     `lifeline` is the reading end of a pipe whose other end the supervisor holds: it closes when
     the supervisor dies, however it dies.
     """
-    gc.freeze()  # what was imported stays: collecting a model's remains need not look at it
     try:
         runtime = build(settings, worker_id, record, past)
     except ConfigurationError as error:

@@ -22,7 +22,10 @@ from worker.models.precision import in_full_precision
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """What the encoder says of a picture: a normal distribution, [C, h, w] float32 on the host."""
+    """What the encoder says of a picture: a normal distribution, float32 on the host.
+
+    [..., C, h, w] of pictures [..., 3, H, W].
+    """
 
     mean: Tensor
     deviation: Tensor
@@ -77,7 +80,7 @@ class Autoencoder:
         return self._thread.held()
 
     def encode(self, picture: Tensor) -> Posterior:
-        """The latents of a [3, H, W] float32 picture between -1 and 1, in the sampler's scale."""
+        """The latents of [..., 3, H, W] float32 between -1 and 1, in the sampler's scale."""
         return self._thread.call(self._encode, picture)
 
     def enlarge(self, latent: Tensor, height: int, width: int) -> Tensor:
@@ -96,13 +99,15 @@ class Autoencoder:
         self._thread.close()
 
     def _encode(self, picture: Tensor) -> Posterior:
-        pixels = picture[None].to(self.vae.device, self.vae.dtype)
-        found = self.vae.encode(pixels).latent_dist
-        scale = self.vae.config.scaling_factor
-        return Posterior(
-            mean=found.mean[0].float().cpu() * scale,
-            deviation=found.std[0].float().cpu() * scale,
-        )
+        *places, channels, height, width = picture.shape
+        pixels = picture.reshape(-1, channels, height, width)
+        found = self.vae.encode(pixels.to(self.vae.device, self.vae.dtype)).latent_dist
+
+        def scaled(latents: Tensor) -> Tensor:
+            found = latents.float().cpu() * float(self.vae.config.scaling_factor)
+            return found.reshape(*places, *latents.shape[1:])
+
+        return Posterior(mean=scaled(found.mean), deviation=scaled(found.std))
 
     def _enlarge(self, latent: Tensor, height: int, width: int) -> Tensor:
         enlarged = interpolate(latent[None], (height, width), mode="bilinear", antialias=True)

@@ -41,7 +41,7 @@ class PreviewMap:
 def fit_preview_map(autoencoder: Autoencoder, device: Device) -> PreviewMap:
     """Least squares from the encodings of the shipped pictures to their colours."""
     pictures = _pictures()
-    encoded = torch.stack([autoencoder.encode(picture * 2 - 1).mean for picture in pictures])
+    encoded = autoencoder.encode(pictures * 2 - 1).mean
     colours = avg_pool2d(pictures, autoencoder.scale_factor)
     channels = encoded.permute(0, 2, 3, 1).flatten(0, 2).double()
     wanted = colours.permute(0, 2, 3, 1).flatten(0, 2).double()

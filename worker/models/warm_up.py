@@ -20,6 +20,10 @@ LEAST_ROWS = 4
 ROUNDS = 3
 ENOUGH_SECONDS = 0.05
 
+# Where ticks are this long, readiness waits a good while for each bucket: the first that is in
+# vain has to do.
+LONG_SECONDS = 0.15
+
 
 @dataclass(frozen=True)
 class WarmUp:
@@ -29,7 +33,8 @@ class WarmUp:
         attention: the kernels that were chosen.
         max_rows: the knee.
         tick_seconds: device time of a tick by row bucket, as far as it was worth trying.
-        image_seconds: one picture through prompt, engine and decoder, with the model's defaults.
+        image_seconds: one picture through prompt, engine and decoder, with the model's defaults,
+            reckoned from one of fewer steps and a tick's time.
         preview_fit: R squared of the map that makes previews.
         float8: whether the UNet's linear layers have 8 bits.
         float8_decibels: how close pictures come with that; None where it was not tried.
@@ -47,8 +52,8 @@ class WarmUp:
 def measure_ticks(time_tick: Callable[[int], float]) -> dict[int, float]:
     """Seconds a tick takes by row bucket: the best of a few rounds each.
 
-    Ends with the second bucket in a row that hardly raises the best throughput, for the knee lies
-    before it, or where the device's memory ends.
+    Ends with the second bucket in a row that hardly raises the best throughput (with the first,
+    where ticks are long), for the knee lies before it, or where the device's memory ends.
     """
     seconds: dict[int, float] = {}
     best_throughput = 0.0
@@ -63,7 +68,7 @@ def measure_ticks(time_tick: Callable[[int], float]) -> dict[int, float]:
         throughput = rows / seconds[rows]
         in_vain = 0 if KNEE_SHARE * throughput > best_throughput else in_vain + 1
         best_throughput = max(best_throughput, throughput)
-        if in_vain == 2:
+        if in_vain == (1 if seconds[rows] > LONG_SECONDS else 2):
             break
     return seconds
 

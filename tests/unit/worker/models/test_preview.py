@@ -27,7 +27,7 @@ class LinearAutoencoder:
 
     def encode(self, picture):
         colours = torch.nn.functional.avg_pool2d(picture, self.scale_factor)
-        mean = torch.einsum("cr,rhw->chw", self._mix, colours)
+        mean = torch.einsum("cr,...rhw->...chw", self._mix, colours)
         mean += self._noise * torch.randn(mean.shape, generator=self._generator)
         return Posterior(mean, torch.zeros_like(mean))
 

@@ -44,13 +44,14 @@ def test_the_best_round_counts():
     assert measure_ticks(lambda rows: next(rounds) if rows == 1 else 0.009 * rows)[1] == 0.002
 
 
-def test_slow_ticks_are_timed_once():
+def test_slow_ticks_are_timed_once_and_one_bucket_in_vain_is_enough():
     timed = []
 
     def time_tick(rows):
         timed.append(rows)
         return ENOUGH_SECONDS * max(4, rows) * 1.1 ** (rows > 4)
 
-    measure_ticks(time_tick)
+    found = measure_ticks(time_tick)
 
+    assert list(found) == [1, 2, 4, 8]
     assert timed.count(1) == timed.count(4) == 1 + 1
