@@ -15,8 +15,10 @@ from shared.redis_url import open_client
 from shared.request import PRIORITIES, Priority
 from shared.settings import RedisSettings
 
-# A name that RQ never imports: the worker compares it and asks the store for a job instead.
+# What people see. RQ never imports it: a worker knows a ticket by its id, and asks the store for
+# a job instead.
 TICKET_TASK = "worker.tasks.ticket"
+TICKET_PREFIX = "ticket-"
 
 TICKET_SECONDS = 3600  # a ticket that nobody took by then is dropped; the pump sends another
 FAILED_SECONDS = 60
@@ -44,6 +46,11 @@ def connect_rq(settings: RedisSettings, *, name: str) -> "redis.Redis":
 def open_queue(connection: "redis.Redis", model: str, priority: Priority) -> Queue:
     """RQ's queue of that lane. JSON, because unpickling what lies in Redis would run it."""
     return Queue(queue_name(model, priority), connection=connection, serializer=JSONSerializer)
+
+
+def is_ticket(rq_job_id: str) -> bool:
+    """Whether it is one of ours, and not a task that somebody else put into the queue."""
+    return rq_job_id.startswith(TICKET_PREFIX)
 
 
 class TicketQueue:
@@ -79,17 +86,18 @@ class TicketQueue:
 def _put(queue: Queue, count: int, pipeline: "redis.client.Pipeline") -> None:
     """Put `count` tickets into a queue, as RQ's `enqueue_many` would.
 
-    But for their ids they are alike, so that their record is made once: RQ would make each by
-    itself, ask the server for its version, and send six commands for each instead of two.
+    But for their ids they are alike, so that their record is made once and copied: RQ would make
+    each by itself, ask the server for its version, and send six commands for each instead of one.
     """
     ticket = queue.create_job(
         TICKET_TASK, timeout=-1, ttl=TICKET_SECONDS, result_ttl=0, failure_ttl=FAILED_SECONDS
     )
     ticket.origin, ticket.enqueued_at = queue.name, now()
-    record = ticket.to_dict()
-    ids = [str(uuid4()) for _ in range(count)]
+    ids = [f"{TICKET_PREFIX}{uuid4()}" for _ in range(count)]
+    first, *others = map(Job.key_for, ids)
     pipeline.sadd(queue.redis_queues_keys, queue.key)
-    for ticket_id in ids:
-        pipeline.hset(Job.key_for(ticket_id), mapping=record)
-        pipeline.expire(Job.key_for(ticket_id), TICKET_SECONDS)
+    pipeline.hset(first, mapping=ticket.to_dict())
+    pipeline.expire(first, TICKET_SECONDS)
+    for key in others:
+        pipeline.copy(first, key)  # with the time that is left to it
     pipeline.rpush(queue.key, *ids)

@@ -1,6 +1,5 @@
-"""The main loop: takes tickets from RQ while slots are free, and claims a job for each."""
+"""The main loop: takes tickets while slots are free, and begins an attempt for each."""
 
-import itertools
 import logging
 import os
 import socket
@@ -9,27 +8,24 @@ import time
 from collections.abc import Callable, Sequence
 
 import redis
-from rq.exceptions import DequeueTimeout, DeserializationError
-from rq.job import Job as RQJob
-from rq.queue import Queue as RQQueue
-from rq.serializers import JSONSerializer
 
 from shared.errors import StoreUnavailable
 from shared.ids import new_attempt_id
-from shared.queue import TICKET_TASK, open_queue
-from shared.request import PRIORITIES, Priority
+from shared.queue import is_ticket
+from shared.request import Priority
 from shared.rq_workers import RegisteredWorker
 from shared.store.job_store import JobStore
+from shared.store.values import Claim
 from shared.tracing import UNTRACED, Tracing
 from worker.attempts import Attempt, Attempts
 from worker.claimable import ClaimableModels
 from worker.fair_order import FairOrder
 from worker.ledger import Ledger, Ticket
 from worker.niceness import step_back
+from worker.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
-DEQUEUE_SECONDS = 1
 RESERVED_POLL_SECONDS = 0.1
 OUTAGE_SECONDS = 0.5
 
@@ -56,18 +52,14 @@ class QueueWorker:
         self._worker_id = worker_id
         self._models = models
         self._high_slots = high_slots
-        self._connection = connection
         self._store = store
         self._attempts = attempts
         self._work = work
         self._healthy = healthy
         self._tracing = tracing
-        self._queues = {
-            (model, priority): open_queue(connection, model, priority)
-            for priority, model in itertools.product(PRIORITIES, hosted)
-        }
+        self._tickets = Tickets(connection, hosted)
         rq_worker = RegisteredWorker(
-            list(self._queues.values()),
+            self._tickets.queues,
             name=worker_id,
             connection=connection,
             prepare_for_work=False,
@@ -85,86 +77,75 @@ class QueueWorker:
         """Take tickets until stopped."""
         while not self._stopping and self._healthy():
             try:
-                ticket = self._next_ticket()
+                tickets = self._next_tickets()
             except redis.RedisError as error:
                 log.warning("RQ's server does not answer: %s", error)
                 self._attempts.wait_for_change(OUTAGE_SECONDS)
                 continue
-            except Exception:  # RQ reads records that anybody may have written
-                log.exception("RQ could not read a ticket")
-                continue
-            if ticket is not None:
-                self._use(ticket)
+            if tickets:
+                self._use(tickets)
 
-    def _next_ticket(self) -> Ticket | None:
+    def _next_tickets(self) -> Sequence[Ticket]:
         free = self._attempts.free
         models = self._models.ids
         if free == 0 or not models:
             self._attempts.wait_for_change(OUTAGE_SECONDS)
-            return None
-        if free <= self._high_slots:
-            high = [self._queues[model, Priority.HIGH] for model in models]
-            # Given one queue, RQ moves instead of pops, and a death between two of its steps
-            # strands the ticket. Two names of the same queue are two queues to it.
-            # Not blocking, because a slot that becomes free shall be filled at once.
-            taken = self._dequeue(high * 2, None)
-            if taken is None:
-                self._attempts.wait_for_change(RESERVED_POLL_SECONDS)
-        else:
-            lanes = itertools.product(PRIORITIES, models)
-            queues = [self._queues[model, priority] for priority, model in lanes]
-            taken = self._dequeue(queues, DEQUEUE_SECONDS)
-        return Ticket(*taken) if taken is not None else None
+            return ()
+        if free > self._high_slots:
+            return self._tickets.take(models, free - self._high_slots)
+        # Not waiting for a ticket, because a slot that becomes free shall be filled at once.
+        tickets = self._tickets.take_high(models)
+        if not tickets:
+            self._attempts.wait_for_change(RESERVED_POLL_SECONDS)
+        return tickets
 
-    def _dequeue(
-        self, queues: Sequence[RQQueue], timeout: int | None
-    ) -> tuple[RQJob, RQQueue] | None:
-        try:
-            return RQQueue.dequeue_any(queues, timeout, self._connection, serializer=JSONSerializer)
-        except DequeueTimeout:
-            return None
-
-    def _use(self, ticket: Ticket) -> None:
-        if not _is_ours(ticket.job):
-            log.warning("refused a task that is no ticket", extra={"rq_job": ticket.job.id})
-            self.ledger.done(ticket)
-            return
+    def _use(self, tickets: Sequence[Ticket]) -> None:
+        ours = [ticket for ticket in tickets if is_ticket(ticket.id)]
+        for ticket in tickets:
+            if ticket not in ours:
+                log.warning("refused a task that is no ticket", extra={"rq_job": ticket.id})
+                self.ledger.done(ticket)
         floor = Priority.HIGH if self._attempts.free <= self._high_slots else None
         with self._models.lending() as models:
-            attempt = self._claim(models, floor) if models else None
-            if attempt is None:
-                self.ledger.done(ticket)
-                return
-            self._attempts.add(attempt)
-            self._models.took(attempt.job.request.model)
-        self.ledger.taken(ticket)
-        thread = threading.Thread(
-            target=self._do, args=(attempt, ticket), name=attempt.job.id, daemon=True
-        )
-        thread.start()
+            attempts = self._claim(models, len(ours), floor) if models and ours else []
+            for attempt in attempts:
+                self._attempts.add(attempt)
+                self._models.took(attempt.job.request.model)
+        for attempt, ticket in zip(attempts, ours, strict=False):
+            self.ledger.taken(ticket)
+            threading.Thread(
+                target=self._do, args=(attempt, ticket), name=attempt.job.id, daemon=True
+            ).start()
+        for ticket in ours[len(attempts) :]:
+            self.ledger.done(ticket)
 
-    def _claim(self, models: Sequence[str], floor: Priority | None) -> Attempt | None:
-        """Ask until the store answers: the same attempt id gets the same job."""
-        attempt_id = new_attempt_id()
+    def _claim(
+        self, models: Sequence[str], count: int, floor: Priority | None
+    ) -> Sequence[Attempt]:
+        """Ask until the store answers: the same attempt ids get the same jobs."""
+        attempt_ids = [new_attempt_id() for _ in range(count)]
         while not self._stopping:
             asked = time.time()
             try:
-                claim = self._store.claim(models, attempt_id, self._worker_id, priority_floor=floor)
+                claims = self._store.claim_many(
+                    models, attempt_ids, self._worker_id, priority_floor=floor
+                )
             except StoreUnavailable:
                 log.warning("the store does not answer a claim")
                 self._attempts.wait_for_change(OUTAGE_SECONDS)
                 continue
-            if claim is None:
-                return None
-            parent = claim.job.traceparent
-            self._tracing.record("claim", parent=parent, began=asked, ended=time.time())
-            return Attempt(
-                claim.job,
-                claim.attempt_id,
-                suspect=claim.suspect,
-                sequence=self._order.enter(attempt_id, claim.job.tenant, claim.job.request.cost),
-            )
-        return None
+            return [self._begin(claim, asked) for claim in claims]
+        return ()
+
+    def _begin(self, claim: Claim, asked: float) -> Attempt:
+        job = claim.job
+        self._tracing.record("claim", parent=job.traceparent, began=asked, ended=time.time())
+        return Attempt(
+            job,
+            claim.attempt_id,
+            suspect=claim.suspect,
+            sequence=self._order.enter(claim.attempt_id, job.tenant, job.request.cost),
+        )
 
     def _do(self, attempt: Attempt, ticket: Ticket) -> None:
         step_back()
@@ -174,11 +155,3 @@ class QueueWorker:
             self._attempts.remove(attempt)
             self._order.leave(attempt.attempt_id)
             self.ledger.done(ticket)
-
-
-def _is_ours(job: RQJob) -> bool:
-    # The name is compared, never imported: RQ would run any function that Redis names.
-    try:
-        return job.func_name == TICKET_TASK
-    except DeserializationError:
-        return False

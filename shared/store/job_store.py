@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from shared.connections import RedisPair
+import redis
+
+from shared.connections import RedisPair, store_errors
 from shared.errors import TesseraError
 from shared.job import Job, JobError, JobWarning, StoredImage, Timing
 from shared.request import PRIORITIES, Priority
@@ -29,9 +31,9 @@ class JobStore(
     changes nothing and answers the same. Writes by an attempt are fenced by its id.
     """
 
-    def __init__(self, redis: RedisPair, settings: JobSettings) -> None:
-        self._redis = redis
-        self._scripts = Scripts(redis.durable, settings)
+    def __init__(self, pair: RedisPair, settings: JobSettings) -> None:
+        self._redis = pair
+        self._scripts = Scripts(pair.durable, settings)
         self._worker_seconds = settings.lease_seconds * WORKER_TERMS
 
     def create(self, new: NewJob, idempotency: Idempotency | None = None) -> Created:
@@ -67,13 +69,36 @@ class JobStore(
 
         A floor of HIGH claims only high jobs, one of NORMAL no low ones.
         """
+        claims = self.claim_many(models, [attempt_id], worker_id, priority_floor)
+        return claims[0] if claims else None
+
+    def claim_many(
+        self,
+        models: Sequence[str],
+        attempt_ids: Sequence[str],
+        worker_id: str,
+        priority_floor: Priority | None = None,
+    ) -> list[Claim]:
+        """Lend jobs in their turn to these attempts, in one round trip; as many as wait.
+
+        Raises StoreUnavailable where one of them was not answered; the others may hold their jobs
+        then, and are answered the same when all are sent again.
+        """
         floor = PRIORITIES.index(priority_floor or Priority.LOW) + 1
-        answer = self._scripts("claim", attempt_id, worker_id, floor, *models)
-        if answer is None:
-            return None
-        job_id, flat = answer
-        fields = records.pairs(flat)
-        return Claim(records.job_from(job_id, fields), attempt_id, records.suspect(fields))
+        calls: list[list[str | int | float]] = [
+            [attempt_id, worker_id, floor, *models] for attempt_id in attempt_ids
+        ]
+        claims = []
+        for attempt_id, answer in zip(attempt_ids, self._scripts.many("claim", calls), strict=True):
+            if isinstance(answer, redis.ResponseError):
+                with store_errors():
+                    raise answer
+            if answer is not None:
+                job_id, flat = answer
+                fields = records.pairs(flat)
+                job = records.job_from(job_id, fields)
+                claims.append(Claim(job, attempt_id, records.suspect(fields)))
+        return claims
 
     def beat(self, worker_id: str, attempts: Mapping[str, str]) -> Beat:
         """Renew a worker's record and all its leases, `attempts` being job id -> attempt id."""

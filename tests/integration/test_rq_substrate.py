@@ -4,7 +4,6 @@ import re
 
 import pytest
 from rq import Queue
-from rq.exceptions import DequeueTimeout
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
@@ -55,22 +54,6 @@ def lasting(connection):
 
 def test_the_pool_keeps_its_short_timeout(worker, connection):
     assert connection.connection_pool.connection_kwargs["socket_timeout"] <= 5
-
-
-def test_lanes_are_served_in_order(connection, queues, tickets):
-    tickets.send("tiny", Priority.LOW)
-    tickets.send("tiny", Priority.HIGH)
-    order = [take(connection, queues)[1].name for _ in range(2)]
-    assert order == ["tiny:high", "tiny:low"]
-    with pytest.raises(DequeueTimeout):
-        take(connection, queues)
-
-
-def test_two_names_of_one_queue_are_popped_not_moved(connection, queues, tickets):
-    tickets.send("tiny", Priority.HIGH)
-    assert take(connection, queues[:1] * 2, None) is not None
-    assert take(connection, queues[:1] * 2, None) is None
-    assert not connection.keys("*intermediate*")
 
 
 def test_many_executions_at_once_and_none_left(worker, connection, queues, tickets):

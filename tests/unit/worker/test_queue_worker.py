@@ -100,6 +100,18 @@ def test_a_ticket_lets_a_job_be_claimed(queue_worker, work, submit, store, ticke
     assert connection.zcard("rq:wip:tiny:normal") == 0
 
 
+def test_jobs_that_are_soon_over_are_counted_in_rq_s_books(
+    queue_worker, work, submit, tickets, connection
+):
+    work.go.set()
+    for _ in range(2):
+        submit()
+    tickets.send("tiny", Priority.NORMAL, 3)
+    wait_until(lambda: len(work.begun) == 2, 10)
+    wait_until(lambda: not keys_of_jobs(connection), 10, "RQ's books closed")
+    assert connection.hget(f"rq:worker:{WORKER_ID}", "successful_job_count") == b"2"
+
+
 def test_stale_tickets_are_used_up(queue_worker, work, tickets, connection):
     tickets.send("tiny", Priority.LOW, 3)
     wait_until(lambda: not keys_of_jobs(connection), 10)

@@ -21,6 +21,13 @@ def _claim(world: World) -> Callable[[], object]:
     return lambda: world.store.claim([MODEL], attempt, WORKER)
 
 
+def _claim_many(world: World) -> Callable[[], object]:
+    world.submit()
+    world.submit()
+    attempts = [new_attempt_id() for _ in range(3)]
+    return lambda: world.store.claim_many([MODEL], attempts, WORKER)
+
+
 def _add_image(world: World) -> Callable[[], object]:
     claim = world.start()
     return lambda: world.add_image(claim)
@@ -52,7 +59,17 @@ def _cancel(world: World) -> Callable[[], object]:
     return lambda: world.store.cancel(claim.job.id)
 
 
-SENDS = [_create, _claim, _add_image, _commit, _fail, _fail_for_good, _release, _cancel]
+SENDS = [
+    _create,
+    _claim,
+    _claim_many,
+    _add_image,
+    _commit,
+    _fail,
+    _fail_for_good,
+    _release,
+    _cancel,
+]
 
 
 @pytest.mark.parametrize("prepare", SENDS)

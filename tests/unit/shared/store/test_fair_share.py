@@ -7,7 +7,7 @@ import pytest
 from shared.ids import new_attempt_id
 from shared.request import Priority
 from shared.store.scripts import AGED_TURN, AGEING_SECONDS
-from tests.unit.shared.store.world import MODEL, World
+from tests.unit.shared.store.world import MODEL, WORKER, World
 
 LONG_AGO = 1.0  # a score of that time has waited longer than any ageing
 
@@ -33,6 +33,16 @@ def test_a_flood_of_one_tenant_delays_another_by_one_job(world: World) -> None:
     for _ in range(3):
         world.submit("guest")
     assert Counter(order(world, 6)) == {"flood": 3, "guest": 3}
+
+
+def test_several_claims_at_once_are_as_fair_and_as_many_as_jobs(world: World) -> None:
+    for tenant in ("flood", "flood", "flood", "guest", "guest"):
+        world.submit(tenant)
+    attempts = [new_attempt_id() for _ in range(7)]
+    claims = world.store.claim_many([MODEL], attempts[:4], WORKER)
+    assert Counter(claim.job.tenant for claim in claims) == {"flood": 2, "guest": 2}
+    assert [claim.attempt_id for claim in claims] == attempts[:4]
+    assert len(world.store.claim_many([MODEL], attempts[4:], WORKER)) == 1
 
 
 def test_shares_are_of_cost_and_not_of_jobs(world: World) -> None:
