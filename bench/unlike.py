@@ -5,7 +5,6 @@ guidance 1 and 7.5. Both batches are padded to the same rows. The target allows 
 1.25 times the UNet's time of the like one, besides what the ControlNet itself takes.
 """
 
-import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
 
 from bench.engine import CONTEXT_TOKENS, CPU, MODEL, TimedModule
+from bench.figures import summary
 from worker.engine.sample import BatchKey, Kind, Sample
 from worker.models.adapters import Adapters
 from worker.models.context import Context
@@ -24,7 +24,7 @@ from worker.samplers.tables import build_table
 
 COUNT = 8
 TICKS = 4  # of each batch, in which all its samples take part
-ROUNDS = 3
+ROUNDS = 5
 PIXELS_PER_LATENT = 8
 EMBEDDING_CHANNELS = (16, 32, 64, 64)
 TARGET = 1.25
@@ -105,9 +105,7 @@ def run() -> dict[str, Any]:
             }
         )
     # The first round warms up.
-    found: dict[str, Any] = {
-        name: round(statistics.median(one[name] for one in rounds[1:]), 3) for name in rounds[0]
-    }
+    found: dict[str, Any] = {name: summary([one[name] for one in rounds[1:]]) for name in rounds[0]}
     return {**found, "target_ratio": TARGET}
 
 

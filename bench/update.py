@@ -7,7 +7,6 @@ jobs' threads: `batched_drawn_ms` is what is left in its tick.
 """
 
 import copy
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.figures import ratios
+from bench.figures import ratios, summary
 from worker.samplers.catalog import make_scheduler
 from worker.samplers.tables import COLUMNS, PLANES, build_table
 from worker.samplers.update import advance, guide
@@ -105,8 +104,8 @@ def run() -> dict[str, Any]:
                 measured = milliseconds(trajectory)
                 if number > 0:  # the first round warms up
                     rounds[name].append(measured)
-    medians = {f"{name}_ms": round(statistics.median(rounds[name]), 3) for name in cases}
-    return {**medians, "times_faster": ratios(rounds["schedulers"], rounds["batched"], digits=2)}
+    found = {f"{name}_ms": summary(milliseconds) for name, milliseconds in rounds.items()}
+    return {**found, "times_faster": ratios(rounds["schedulers"], rounds["batched"], digits=2)}
 
 
 def _names() -> list[str]:

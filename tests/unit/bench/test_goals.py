@@ -13,12 +13,14 @@ def test_each_goal_is_beside_its_figure_or_says_that_there_is_none():
     faster = {"median": 25.0, "least": 19.0, "most": 31.0, "rounds": 5}
     results = {
         "image_out": {"photograph_1024": {"times_faster": faster}},
-        "gateway": {"disk": {"ratio": 0.3}},
+        "gateway": {"disk": {"ratio": {**faster, "median": 0.3}}},
+        "line": {"overhead_ms_p99": {**faster, "of_all": 51.0}},
     }
 
     lines = table(results).splitlines()
 
     assert len(lines) == 2 + len(GOALS)
-    assert any(line.endswith("| 25 | 19 to 31 | ≥ 20 | reached |") for line in lines)
-    assert any(line.endswith("| 0.3 |  | ≥ 0.5 | missed |") for line in lines)
-    assert sum(line.endswith("| not measured |") for line in lines) == len(GOALS) - 2
+    assert any(line.endswith("| 25 | 19 to 31 (5) | ≥ 20 | reached |") for line in lines)
+    assert any(line.endswith("| 0.3 | 19 to 31 (5) | ≥ 0.5 | missed |") for line in lines)
+    assert any(line.endswith("| 51 | 19 to 31 (5) | ≤ 50 | missed |") for line in lines)
+    assert sum(line.endswith("| not measured |") for line in lines) == len(GOALS) - 3
