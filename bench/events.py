@@ -33,10 +33,11 @@ from tessera.local.servers import start_valkey
 CLIENTS = 1000
 EVENTS_A_SECOND = 2
 ROUNDS = 5
-SECONDS = 4
+SECONDS = 3
 STEPS = SECONDS * EVENTS_A_SECOND  # that a job makes in a round
 POLLS = 200
 UNCOUNTED_STEPS = 2  # while the clients' snapshots are read and caches are filled
+LAST_EVENTS_SECONDS = 30  # for the last step to reach everybody
 SLICES = 20  # workers report for some jobs at a time, spread over the half second
 TENANT = "local"
 TARGET_P99_MS = 150
@@ -174,7 +175,9 @@ async def _round(side: Side, first_step: int) -> dict[str, float]:
     reports.start()
     await asyncio.to_thread(reports.join)
     used = processor_seconds(side.pid) - used
-    await asyncio.sleep(1)
+    async with asyncio.timeout(LAST_EVENTS_SECONDS):
+        while not all(first_step + STEPS - 1 in client.arrived for client in clients):
+            await asyncio.sleep(0.01)  # nothing overtakes the last step
     resident = _resident_mib(side.pid)
     for client in clients:
         client.transport.close()

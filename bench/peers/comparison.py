@@ -29,7 +29,7 @@ from tessera.local.ports import HOST, free_ports
 from tessera.local.servers import start_valkey
 from tessera.local.stack import running_stack
 
-REQUESTS = 10
+REQUESTS = 8
 ROUNDS = 5
 OVERLOAD = 1.2  # of what one pipeline does, one request after the other
 STEPS = (4, 6, 10)  # as 20, 30 and 50 would be, in a fifth of the time
