@@ -37,6 +37,13 @@ class Ticket:
     job: RQJob | None = None
     execution: Execution | None = None
 
+    @property
+    def fresh(self) -> bool:
+        """Whether its job has only just begun, and may be over before RQ need know of it."""
+        if self.taken_at is None or self.done_at is not None:
+            return False
+        return (now() - self.taken_at).total_seconds() < GATHER_SECONDS
+
 
 class Ledger:
     """Writes are a few round trips each, so nobody waits for them.
@@ -79,11 +86,12 @@ class Ledger:
                 if time.monotonic() - renewed > RENEW_SECONDS:
                     self._worker.renew()
                     renewed = time.monotonic()
-                entries = self._gather()
+                entries = self._gather(GATHER_SECONDS if unwritten else RENEW_SECONDS)
                 closing = closing or None in entries
                 unwritten.update((entry, None) for entry in entries if entry is not None)
-                self._write(list(unwritten))
-                unwritten.clear()
+                fresh = [ticket for ticket in unwritten if ticket.fresh]
+                self._write([ticket for ticket in unwritten if ticket not in fresh])
+                unwritten = dict.fromkeys(fresh)
                 if closing:
                     self._worker.teardown()  # type: ignore[no-untyped-call]
                     return
@@ -91,11 +99,11 @@ class Ledger:
                 log.warning("RQ's server does not answer: %s", error)
                 time.sleep(OUTAGE_SECONDS)
 
-    def _gather(self) -> list[Ticket | None]:
-        """The next entry, and those that come soon after it; none where none came for long."""
+    def _gather(self, patience_seconds: float) -> list[Ticket | None]:
+        """The next entry, if one comes in that time, and those that come soon after it."""
         entries = []
         try:
-            entries.append(self._entries.get(timeout=RENEW_SECONDS))
+            entries.append(self._entries.get(timeout=patience_seconds))
             if entries[0] is not None:
                 time.sleep(GATHER_SECONDS)
             while True:

@@ -15,6 +15,20 @@ from worker.ledger import Ticket
 
 AWAIT_SECONDS = 1
 
+# KEYS: each lane's list and the set of its workers, the most wanted lane first; ARGV: at most so
+# many tickets. Of the first lane that has any: its place, and this worker's share.
+SHARE = """
+for place = 1, #KEYS, 2 do
+  local waiting = redis.call('LLEN', KEYS[place])
+  if waiting > 0 then
+    local workers = math.max(redis.call('SCARD', KEYS[place + 1]), 1)
+    local share = math.min(tonumber(ARGV[1]), math.ceil(waiting / workers))
+    return { (place - 1) / 2, redis.call('LPOP', KEYS[place], share) }
+  end
+end
+return false
+"""
+
 
 class Tickets:
     """The lanes of a worker's models. Every method may raise redis.RedisError."""
@@ -22,6 +36,7 @@ class Tickets:
     def __init__(self, connection: "redis.Redis", models: Sequence[str]) -> None:
         """`models` are all that may ever be asked for."""
         self._connection = connection
+        self._take_share = connection.register_script(SHARE)
         self._lanes = {
             (model, priority): open_queue(connection, model, priority)
             for priority, model in itertools.product(PRIORITIES, models)
@@ -42,7 +57,10 @@ class Tickets:
         if popped is None:
             return []
         key, ticket_id = map(as_text, popped)
-        return [Ticket(ticket_id, next(queue for queue in lanes if queue.key == key))]
+        queue = next(queue for queue in lanes if queue.key == key)
+        # What comes at once is claimed for at once.
+        behind = self._share([queue], most - 1) if most > 1 else []
+        return [Ticket(ticket_id, queue), *behind]
 
     def take_high(self, models: Sequence[str]) -> list[Ticket]:
         """One of the highest priority, if there is one just now."""
@@ -50,14 +68,9 @@ class Tickets:
 
     def _share(self, lanes: Sequence[RQQueue], most: int) -> list[Ticket]:
         """From the first lane that has any; others that listen to it get their shares."""
-        with self._connection.pipeline(transaction=False) as pipeline:
-            for queue in lanes:
-                pipeline.llen(queue.key)
-                pipeline.scard(WORKERS_BY_QUEUE_KEY % queue.name)
-            told = iter(pipeline.execute())
-        for queue, waiting, workers in zip(lanes, told, told, strict=True):
-            if waiting:
-                share = min(most, -(-waiting // max(workers, 1)))
-                popped: Any = self._connection.lpop(queue.key, share) or []
-                return [Ticket(as_text(ticket_id), queue) for ticket_id in popped]
-        return []
+        keys = [(queue.key, WORKERS_BY_QUEUE_KEY % queue.name) for queue in lanes]
+        taken: Any = self._take_share(keys=list(itertools.chain(*keys)), args=[most])
+        if taken is None:
+            return []
+        place, ids = taken
+        return [Ticket(as_text(ticket_id), lanes[place]) for ticket_id in ids]
