@@ -88,7 +88,11 @@ class EndedAttempt(_Record):
 
 
 class Timing(_Record):
-    """Where a job's time went, in milliseconds; stages of several images overlap."""
+    """Where a job's time went, in milliseconds.
+
+    Each stage is the sum over the images; those of several overlap, so that together they may be
+    more than the total.
+    """
 
     queue_ms: int | None = None
     prepare_ms: int | None = None

@@ -31,7 +31,7 @@ class _OnDisk:
 
 
 class Shipment:
-    """One attempt's pictures, in the order in which they were finished. For the job's thread."""
+    """One attempt's pictures, in the order they were finished in. For one thread at a time."""
 
     def __init__(self, shop: Workshop, attempt: Attempt, file: SpoolFile) -> None:
         self._shop = shop

@@ -54,7 +54,7 @@ class Spool:
 
 
 class SpoolFile:
-    """Contents one after the other; for one thread."""
+    """Contents one after the other; for one thread at a time."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool

@@ -11,7 +11,12 @@ from worker.metrics import WorkerMetrics
 
 
 class Stages:
-    """The stopwatches of one attempt, used by its own thread alone."""
+    """The stopwatches of one attempt; each is used by one thread at a time.
+
+    A stage's time is the sum of what its pictures took, each for itself. While one picture of a
+    job is encoded and uploaded the next is denoised and decoded, so that the stages of several may
+    add up to more than the job took; those of a single picture never do.
+    """
 
     def __init__(
         self, metrics: WorkerMetrics, queue_seconds: float, tracing: Tracing = UNTRACED

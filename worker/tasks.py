@@ -26,6 +26,7 @@ from worker.persistence import persist
 from worker.resume import count_resumed, find_checkpoints, resume
 from worker.shipment import Shipment
 from worker.stages import Stages
+from worker.way_out import Decoded, WayOut
 from worker.workshop import Workshop
 
 log = logging.getLogger(__name__)
@@ -70,40 +71,34 @@ def generate(shop: Workshop, attempt: Attempt, stages: Stages, shipment: Shipmen
     shop.pacer.prepared(request.model, time.monotonic() - attempt.began)
 
     notes_of: defaultdict[int, list[Note]] = defaultdict(list)  # an image's own
-    for sample in _as_finished(shop, attempt, stages):
-        if isinstance(sample.finished.exception(), GenerationInvalid):
-            with stages.stage("prepare"), shop.record.in_hands(job.id):
-                again = model.prepare_again(sample, request, pictures)
-            if again is not None:
-                note = ("denoised_again", f"image {sample.index}, in full precision")
-                notes_of[sample.index].append(note)
-                _submit(shop, attempt, [again])
+    with WayOut(shop, request, stages, shipment, alone=len(samples) == 1) as way_out:
+        for sample in _as_finished(shop, attempt, stages, way_out):
+            if isinstance(sample.finished.exception(), GenerationInvalid):
+                with stages.stage("prepare"), shop.record.in_hands(job.id):
+                    again = model.prepare_again(sample, request, pictures)
+                if again is not None:
+                    note = ("denoised_again", f"image {sample.index}, in full precision")
+                    notes_of[sample.index].append(note)
+                    _submit(shop, attempt, [again])
+                    continue
+            if sample.later_ticks:
+                with stages.stage("prepare"), shop.record.in_hands(job.id):
+                    second = model.prepare_second(sample, request, finished_size)
+                _submit(shop, attempt, [second])
                 continue
-        if sample.later_ticks:
-            with stages.stage("prepare"), shop.record.in_hands(job.id):
-                second = model.prepare_second(sample, request, finished_size)
-            _submit(shop, attempt, [second])
-            continue
-        finished_at = time.monotonic()
-        with stages.stage("decode"), shop.record.in_hands(job.id):
-            latent = sample.finished.result()
-            decoded, told = decode(model, latent, sample.index, request.reproducible)
-            pixels = finished_size.composite(decoded)
-            notes_of[sample.index] += told
-            if shop.safety is not None and shop.safety.flags(pixels):
-                pixels = np.zeros_like(pixels)
-                note = ("content_flagged", f"image {sample.index} was made black")
-                notes_of[sample.index].append(note)
-        with stages.stage("encode"):
-            picture = shop.compressors.encode(pixels, request, sample.index)
-            trajectory = None
-            if viewer is not None and request.trajectory:
-                frames = [view.pixels() for view in viewer.frames(sample.index)]
-                trajectory = shop.compressors.encode_trajectory(frames, pixels, request)
-        with stages.stage("upload"):
+            finished_at = time.monotonic()
+            with stages.stage("decode"), shop.record.in_hands(job.id):
+                latent = sample.finished.result()
+                decoded, told = decode(model, latent, sample.index, request.reproducible)
+                pixels = finished_size.composite(decoded)
+                notes_of[sample.index] += told
+                if shop.safety is not None and shop.safety.flags(pixels):
+                    pixels = np.zeros_like(pixels)
+                    note = ("content_flagged", f"image {sample.index} was made black")
+                    notes_of[sample.index].append(note)
+            frames = viewer.frames(sample.index) if viewer and request.trajectory else None
             warnings = _warnings(notes_of[sample.index])
-            shipment.send(sample.index, picture, trajectory, warnings)
-        shop.pacer.stored(request.model, time.monotonic() - finished_at)
+            way_out.take(Decoded(sample.index, pixels, frames, warnings, finished_at))
     with stages.stage("upload"):
         shipment.finish()
 
@@ -207,16 +202,19 @@ def _submit(shop: Workshop, attempt: Attempt, samples: Sequence[Sample]) -> None
         shop.engine.cancel(attempt.job.id)  # told to end before there was anything to cancel
 
 
-def _as_finished(shop: Workshop, attempt: Attempt, stages: Stages) -> Iterator[Sample]:
+def _as_finished(
+    shop: Workshop, attempt: Attempt, stages: Stages, way_out: WayOut
+) -> Iterator[Sample]:
     """The attempt's samples, those too that are submitted meanwhile.
 
     Raises:
         AttemptEnded: the deadline has passed; the job has expired.
+        AttemptEnded, StorageUnavailable: a picture could not leave.
     """
     seen: set[Sample] = set()
     while waiting := {one.finished: one for one in attempt.samples if one not in seen}:
         with stages.stage("denoise"):
-            done = _first_finished(shop, attempt, waiting)
+            done = _first_finished(shop, attempt, waiting, way_out)
         for future, sample in waiting.items():
             if future in done:
                 seen.add(sample)
@@ -224,9 +222,11 @@ def _as_finished(shop: Workshop, attempt: Attempt, stages: Stages) -> Iterator[S
 
 
 def _first_finished(
-    shop: Workshop, attempt: Attempt, waiting: Collection[Future[Any]]
+    shop: Workshop, attempt: Attempt, waiting: Collection[Future[Any]], way_out: WayOut
 ) -> set[Future[Any]]:
-    done, _ = wait(waiting, attempt.seconds_left(), FIRST_COMPLETED)
+    done, _ = wait([*waiting, way_out.failed], attempt.seconds_left(), FIRST_COMPLETED)
     if not done:
         expire(shop, attempt)
+    if way_out.failed in done:
+        way_out.failed.result()
     return done

@@ -1,4 +1,4 @@
-"""A thread that steps back leaves the others where they are."""
+"""A thread that steps back leaves the others where they are, and takes along those it starts."""
 
 import os
 import sys
@@ -10,18 +10,26 @@ from worker.niceness import LAST, STEP_BACK, step_back
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own here")
-def test_only_the_calling_thread_steps_back():
+def test_only_the_calling_thread_steps_back_and_those_it_starts_then():
     before = os.getpriority(os.PRIO_PROCESS, 0)
     found = []
 
-    def thread():
-        for _ in range(3):
-            step_back()
-            found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    def note():
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
-    worker = threading.Thread(target=thread)
-    worker.start()
-    worker.join()
+    def run(target):
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join()
+
+    def stepping_back():
+        step_back()
+        run(note)
+        for _ in range(2):
+            step_back()
+            note()
+
+    run(stepping_back)
 
     assert found == [min(before + times * STEP_BACK, LAST) for times in (1, 2, 3)]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
