@@ -50,7 +50,7 @@ class Company:
         negative_row = list(range(len(samples)))
         for row, i in enumerate(guided, start=len(samples)):
             negative_row[i] = row
-        # A slice where it is one: each further operation after the model's call finds cold caches.
+        # A split where it is one: each further operation after the model's call finds cold caches.
         all_guided = len(guided) == len(samples)
         self._negative_row = None if all_guided else device.indexes(negative_row)
         self.course = Course(samples, self.sample_of_row)
@@ -87,12 +87,16 @@ class Company:
             [pad(state.planes, (0, 0) * 3 + (0, most - state.registers)) for state in self._states]
         )
 
-    def negatives(self, output: Tensor) -> Tensor:
-        """Of the model's [rows, ...] each sample's negative prompt's; its prompt's without one."""
+    def sides(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the model's [rows, ...] each sample's prompt's and its negative prompt's, [S, ...].
+
+        A sample without a negative prompt has its prompt's on both sides.
+        """
         count = len(self.samples)
         if self._negative_row is None:
-            return output[count : 2 * count]
-        return output.index_select(0, self._negative_row)
+            conditional, negative, *_ = torch.split(output, count)
+            return conditional, negative
+        return output.narrow(0, 0, count), output.index_select(0, self._negative_row)
 
     def noise(self) -> dict[int, Tensor]:
         """[C, H, W] for each sample that draws a noise in the coming tick, by its place."""

@@ -9,6 +9,9 @@ from torch import Tensor
 from worker.engine.sample import Sample
 from worker.samplers.tables import COLUMNS, PLANES
 
+# One tick in so many is looked at, and every sample's last.
+CHECK_TURN = 8
+
 
 class CourseTick(NamedTuple):
     """One tick of S samples in `rows` rows, float32 on the device.
@@ -18,12 +21,14 @@ class CourseTick(NamedTuple):
         matrices: [S, PLANES, COLUMNS], see `SamplerTable`.
         timesteps: [rows].
         input_scales: [rows, 1, 1, 1], what a latent is multiplied with for the UNet to see.
+        checked: whether it is looked at afterwards if every sample is finite.
     """
 
     guidance: Tensor
     matrices: Tensor
     timesteps: Tensor
     input_scales: Tensor
+    checked: bool
 
 
 class Course:
@@ -39,18 +44,17 @@ class Course:
         lines = torch.stack(
             [sample.state.lines.narrow(0, sample.tick, ahead) for sample in samples], dim=1
         )
-        self._guidance = lines[:, :, 0]
-        self._matrices = lines[:, :, 3:].view(ahead, len(samples), PLANES, COLUMNS)
+        matrices = lines[:, :, 3:].view(ahead, len(samples), PLANES, COLUMNS)
         of_row = lines[:, :, 1:3].transpose(0, 2).index_select(1, sample_of_row)
-        self._timesteps, scales = of_row.transpose(1, 2).contiguous().unbind()
-        self._input_scales = scales[:, :, None, None, None]
+        timesteps, scales = of_row.transpose(1, 2).contiguous().unbind()
+        columns = (lines[:, :, 0], matrices, timesteps, scales[:, :, None, None, None])
+        self._ticks = list(zip(*(column.unbind() for column in columns), strict=True))
 
     def coming(self) -> CourseTick:
         """The tick that the samples take next."""
         tick = self._pacemaker.tick - self._began
-        return CourseTick(
-            self._guidance[tick],
-            self._matrices[tick],
-            self._timesteps[tick],
-            self._input_scales[tick],
-        )
+        # What is not finite stays so: a sample's last tick would tell, and a look now and then
+        # ends it sooner. The last of a course is some sample's last.
+        checked = tick == len(self._ticks) - 1 or tick % CHECK_TURN == CHECK_TURN - 1
+        guidance, matrices, timesteps, input_scales = self._ticks[tick]
+        return CourseTick(guidance, matrices, timesteps, input_scales, checked)

@@ -34,7 +34,7 @@ class PreviewMap:
     def pixels(self, latents: Tensor) -> Tensor:
         """[S, h, w, 3] uint8 of clean latents [S, C, h, w] float32, both on the device."""
         colours = latents.permute(0, 2, 3, 1) @ self.weights.T + self.bias
-        # What is not finite would be any colour; its sample fails in the same tick.
+        # What is not finite would be any colour; its sample fails some ticks later.
         return colours.nan_to_num().clamp(0, 1).mul(255).round().to(torch.uint8)
 
 

@@ -71,9 +71,8 @@ class DiffusionStepper:
     def _launch(self, samples: Sequence[Sample]) -> Tick:
         tick = begin_tick(self._device)
         company = self._gather(samples)
-        count = len(samples)
         coming = company.course.coming()
-        latents = company.planes[:, 0].index_select(0, company.sample_of_row)
+        latents = company.planes.select(1, 0).index_select(0, company.sample_of_row)
         precise = samples[0].key.full_precision
         seen = latents * coming.input_scales
         if not (precise or seen.dtype is self._device.dtype):
@@ -83,7 +82,8 @@ class DiffusionStepper:
         reproducible = samples[0].key.kind is Kind.REPRODUCIBLE
         bare = not (control or samples[0].key.loras or company.mask is not None)
         given = _unet_input(company, seen, coming.timesteps)
-        form = None if reproducible or precise or not bare else self.forms.get(given.shape)
+        formed = bool(self.forms) and bare and not (reproducible or precise)
+        form = self.forms.get(given.shape) if formed else None
         if form:
             output = form(*given.tensors()).float()
         else:
@@ -104,16 +104,18 @@ class DiffusionStepper:
                     return_dict=False,
                     **residuals,
                 )[0].float()
-        prediction = guide(output[:count], company.negatives(output), coming.guidance)
+        conditional, negative = company.sides(output)
+        prediction = guide(conditional, negative, coming.guidance)
         for i, factor in company.rescaled:
-            prediction[i] = rescale(prediction[i], output[i], factor)
+            prediction[i] = rescale(prediction[i], conditional[i], factor)
         self.tap.draw(samples, latents, prediction)
         planes = advance(company.planes, prediction, company.noise(), coming.matrices)
 
         company.advance(planes)
         # What is not finite in the model's output is in the latent at once, by every method; and
         # in a sum, which no latent that is finite takes beyond the range.
-        tick.launched(company.samples, company.rows, planes[:, 0].sum((1, 2, 3)))
+        sums = planes.select(1, 0).sum((1, 2, 3)) if coming.checked else None
+        tick.launched(company.samples, company.rows, sums)
         return tick
 
     def example(self, samples: Sequence[Sample]) -> UNetInput:

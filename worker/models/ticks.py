@@ -18,8 +18,8 @@ class HostTick:
     def __init__(self) -> None:
         self._began = time.perf_counter()
 
-    def launched(self, samples: Sequence[Sample], rows: int, sums: Tensor) -> None:
-        """Everything is launched; `sums[i]` is finite where sample i is."""
+    def launched(self, samples: Sequence[Sample], rows: int, sums: Tensor | None) -> None:
+        """Everything is launched; `sums[i]` is finite where sample i is, None is not looked at."""
         seconds = time.perf_counter() - self._began
         self._outcome = Outcome(seconds, rows, _invalid(samples, sums))
 
@@ -40,12 +40,14 @@ class CudaTick:
         self._ended = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         self._began.record()
 
-    def launched(self, samples: Sequence[Sample], rows: int, sums: Tensor) -> None:
-        """Everything is launched; `sums[i]` is finite where sample i is."""
+    def launched(self, samples: Sequence[Sample], rows: int, sums: Tensor | None) -> None:
+        """Everything is launched; `sums[i]` is finite where sample i is, None is not looked at."""
         self._samples = samples
         self._rows = rows
-        self._sums = torch.empty(sums.shape, dtype=sums.dtype, pin_memory=True)
-        self._sums.copy_(sums, non_blocking=True)
+        self._sums = None
+        if sums is not None:
+            self._sums = torch.empty(sums.shape, dtype=sums.dtype, pin_memory=True)
+            self._sums.copy_(sums, non_blocking=True)
         self._ended.record()
 
     def done(self) -> bool:
@@ -66,6 +68,8 @@ def begin_tick(device: Device) -> HostTick | CudaTick:
     return CudaTick() if device.is_cuda else HostTick()
 
 
-def _invalid(samples: Sequence[Sample], sums: Tensor) -> tuple[Sample, ...]:
+def _invalid(samples: Sequence[Sample], sums: Tensor | None) -> tuple[Sample, ...]:
+    if sums is None:
+        return ()
     found = zip(samples, sums.tolist(), strict=True)
     return tuple(sample for sample, total in found if not isfinite(total))

@@ -8,7 +8,9 @@ import torch
 from shared.errors import GenerationInvalid
 from shared.request import Priority
 from tests.tiny_request import tiny_request
+from worker.engine.engine import RUN_AHEAD
 from worker.engine.sample import Kind
+from worker.models.course import CHECK_TURN
 
 PATIENCE = 100  # seconds
 
@@ -74,6 +76,16 @@ def test_a_latent_that_is_not_finite_fails_its_sample_only(model, engine):
     with pytest.raises(GenerationInvalid):
         broken.finished.result(PATIENCE)
     assert whole.finished.result(PATIENCE).isfinite().all()
+
+
+def test_a_sample_that_is_not_finite_does_not_take_all_its_ticks(model, engine):
+    (broken,), _ = model.prepare("broken", tiny_request(steps=40), 0, Kind.ORDINARY)
+    broken.state.planes[0, 0, 0, 0] = math.nan
+    engine.submit([broken])
+
+    with pytest.raises(GenerationInvalid):
+        broken.finished.result(PATIENCE)
+    assert broken.tick <= CHECK_TURN + RUN_AHEAD
 
 
 def test_warm_up_measures_and_makes_a_picture(model, engine):
