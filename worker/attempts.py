@@ -93,11 +93,11 @@ class Attempt:
 
 
 class Attempts:
-    """All attempts of this worker. Safe to use from any thread."""
+    """All attempts of this worker, at most `slots`. Safe to use from any thread."""
 
     def __init__(self, slots: int, cancel_samples: Callable[[str], None]) -> None:
         """`cancel_samples` takes a job's id and stops its samples on the engine."""
-        self._slots = slots
+        self.slots = slots
         self._cancel_samples = cancel_samples
         self._attempts: dict[str, Attempt] = {}
         self._changed = threading.Condition()
@@ -105,7 +105,7 @@ class Attempts:
     @property
     def free(self) -> int:
         """Slots that hold no job."""
-        return self._slots - len(self._attempts)
+        return self.slots - len(self._attempts)
 
     def all(self) -> list[Attempt]:
         """The attempts in flight, oldest first."""

@@ -3,9 +3,10 @@
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import redis
 
@@ -31,7 +32,10 @@ OUTAGE_SECONDS = 0.5
 
 
 class QueueWorker:
-    """One loop on the main thread; every claimed job gets a thread of its own."""
+    """One loop on the main thread, and a thread for each slot, where claimed jobs are worked on.
+
+    The threads stay from job to job: in a burst, new ones took a quarter of the time.
+    """
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class QueueWorker:
         rq_worker.hostname, rq_worker.pid = socket.gethostname(), os.getpid()
         self.ledger = Ledger(rq_worker)
         self._order = FairOrder()
+        self._threads = ThreadPoolExecutor(attempts.slots, "job", initializer=step_back)
         self._stopping = False
 
     def request_stop(self) -> None:
@@ -113,9 +118,7 @@ class QueueWorker:
                 self._models.took(attempt.job.request.model)
         for attempt, ticket in zip(attempts, ours, strict=False):
             self.ledger.taken(ticket)
-            threading.Thread(
-                target=self._do, args=(attempt, ticket), name=attempt.job.id, daemon=True
-            ).start()
+            self._threads.submit(copy_context().run, self._do, attempt, ticket)
         for ticket in ours[len(attempts) :]:
             self.ledger.done(ticket)
 
@@ -148,9 +151,10 @@ class QueueWorker:
         )
 
     def _do(self, attempt: Attempt, ticket: Ticket) -> None:
-        step_back()
         try:
             self._work(attempt)
+        except Exception:  # nobody looks at what the thread answers
+            log.exception("an attempt's thread failed")
         finally:
             self._attempts.remove(attempt)
             self._order.leave(attempt.attempt_id)

@@ -49,8 +49,13 @@ class Scripts:
 
     def __call__(self, name: str, *args: str | int | float) -> Any:
         """Run one script. Raises StoreUnavailable."""
+        script = self._scripts[name]
         with store_errors():
-            return self._scripts[name](args=args)
+            try:
+                return self._evaluate(self._client, script.sha, args)
+            except NoScriptError:
+                self._client.script_load(script.script)
+                return self._evaluate(self._client, script.sha, args)
 
     def many(self, name: str, batch: Sequence[Sequence[str | int | float]]) -> list[Any]:
         """Run one script once for each list of arguments, in one round trip.
@@ -69,8 +74,13 @@ class Scripts:
     def _send(self, sha: str, batch: Sequence[Sequence[str | int | float]]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)
         for args in batch:
-            pipeline.evalsha(sha, 0, *args)
+            self._evaluate(pipeline, sha, args)
         return pipeline.execute(raise_on_error=False)
+
+    @staticmethod
+    def _evaluate(client: redis.Redis, sha: str, args: Sequence[str | int | float]) -> Any:
+        # Not by `evalsha`, which looks for deprecated arguments in each call.
+        return client.execute_command("EVALSHA", sha, 0, *args)  # type: ignore[no-untyped-call]
 
     def _register(self, file: str) -> Any:
         # Redis reads the flags from the first line only.
