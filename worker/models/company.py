@@ -50,7 +50,7 @@ class Company:
         negative_row = list(range(len(samples)))
         for row, i in enumerate(guided, start=len(samples)):
             negative_row[i] = row
-        # A split where it is one: each further operation after the model's call finds cold caches.
+        # A view where it is one: each further operation after the model's call finds cold caches.
         all_guided = len(guided) == len(samples)
         self._negative_row = None if all_guided else device.indexes(negative_row)
         self.course = Course(samples, self.sample_of_row)
@@ -94,9 +94,10 @@ class Company:
         """
         count = len(self.samples)
         if self._negative_row is None:
-            conditional, negative, *_ = torch.split(output, count)
-            return conditional, negative
-        return output.narrow(0, 0, count), output.index_select(0, self._negative_row)
+            negative = output.narrow(0, count, count)
+        else:
+            negative = output.index_select(0, self._negative_row)
+        return output.narrow(0, 0, count), negative
 
     def noise(self) -> dict[int, Tensor]:
         """[C, H, W] for each sample that draws a noise in the coming tick, by its place."""
