@@ -83,9 +83,7 @@ class Company:
 
         self._drawing = [i for i, state in enumerate(self._states) if len(state.noise) > 1]
         most = max(state.registers for state in self._states)
-        self.planes = torch.stack(
-            [pad(state.planes, (0, 0) * 3 + (0, most - state.registers)) for state in self._states]
-        )
+        self.planes = torch.stack([_with_registers(state, most) for state in self._states])
 
     def sides(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Of the model's [rows, ...] each sample's prompt's and its negative prompt's, [S, ...].
@@ -141,3 +139,8 @@ class Company:
         if not given:
             return None
         return torch.stack(given).index_select(0, self.sample_of_row)
+
+
+def _with_registers(state: Denoising, count: int) -> Tensor:
+    missing = count - state.registers
+    return pad(state.planes, (0, 0) * 3 + (0, missing)) if missing else state.planes

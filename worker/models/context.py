@@ -77,7 +77,8 @@ def _mask(context: Context, length: int) -> Tensor:
 
 
 def _repeated(states: Tensor, length: int) -> Tensor:
-    return states.repeat(length // states.shape[0], 1)
+    times = length // states.shape[0]
+    return states.repeat(times, 1) if times > 1 else states  # once is a copy, too
 
 
 def _next_power_of_two(number: int) -> int:

@@ -44,17 +44,23 @@ class Course:
         lines = torch.stack(
             [sample.state.lines.narrow(0, sample.tick, ahead) for sample in samples], dim=1
         )
-        matrices = lines[:, :, 3:].view(ahead, len(samples), PLANES, COLUMNS)
+        self._ahead = ahead
+        self._guidance = lines[:, :, 0]
+        self._matrices = lines[:, :, 3:].view(ahead, len(samples), PLANES, COLUMNS)
         of_row = lines[:, :, 1:3].transpose(0, 2).index_select(1, sample_of_row)
-        timesteps, scales = of_row.transpose(1, 2).contiguous().unbind()
-        columns = (lines[:, :, 0], matrices, timesteps, scales[:, :, None, None, None])
-        self._ticks = list(zip(*(column.unbind() for column in columns), strict=True))
+        self._timesteps, scales = of_row.transpose(1, 2).contiguous().unbind()
+        self._input_scales = scales[:, :, None, None, None]
 
     def coming(self) -> CourseTick:
         """The tick that the samples take next."""
         tick = self._pacemaker.tick - self._began
         # What is not finite stays so: a sample's last tick would tell, and a look now and then
         # ends it sooner. The last of a course is some sample's last.
-        checked = tick == len(self._ticks) - 1 or tick % CHECK_TURN == CHECK_TURN - 1
-        guidance, matrices, timesteps, input_scales = self._ticks[tick]
-        return CourseTick(guidance, matrices, timesteps, input_scales, checked)
+        in_turn = self._pacemaker.tick % CHECK_TURN == CHECK_TURN - 1
+        return CourseTick(
+            self._guidance[tick],
+            self._matrices[tick],
+            self._timesteps[tick],
+            self._input_scales[tick],
+            in_turn or tick == self._ahead - 1,
+        )
