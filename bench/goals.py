@@ -55,6 +55,8 @@ GOALS = (
     Goal("the same with eight samples", "engine.idle_8.overhead_us", 500),
     Goal("one sample, beside eight busy threads", "engine.busy_1.overhead_us", 1500),
     Goal("eight samples, beside eight busy threads", "engine.busy_8.overhead_us", 1500),
+    Goal("one sample's overhead, of the UNet's time", "engine.idle_1.overhead_share", 0.05),
+    Goal("eight samples', of the UNet's time", "engine.idle_8.overhead_share", 0.02),
     Goal("time that checkpoints take, share of all", "checkpoints.busy_share", 0.01),
     *_serving(),
     Goal("events to 1,000 clients, p99 ms", "events.hub.latency_ms_p99", 150),
