@@ -9,6 +9,7 @@ import redis
 
 from shared.connections import RedisPair, connect
 from shared.objects import ObjectStore
+from shared.queue import TicketQueue, connect_rq
 from shared.settings import RedisSettings, StorageSettings
 from tessera.local.ports import free_ports
 from tessera.local.servers import (
@@ -68,6 +69,22 @@ def redis_settings(valkey: ValkeyServer) -> RedisSettings:
         client.flushall()
         client.script_flush()
     return RedisSettings(redis_url=valkey.url)
+
+
+@pytest.fixture
+def rq_connection(redis_settings: RedisSettings) -> Iterator["redis.Redis"]:
+    """RQ's own connection to the same server."""
+    connection = connect_rq(redis_settings, name="test")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def ticket_queue(redis_settings: RedisSettings) -> Iterator[TicketQueue]:
+    """Sends tickets through it."""
+    tickets = TicketQueue(redis_settings)
+    yield tickets
+    tickets.close()
 
 
 @pytest.fixture
