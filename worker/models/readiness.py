@@ -108,15 +108,18 @@ class Readiness:
         steps = min(self.request.steps, TRIAL_STEPS)
         trial = self.request.model_copy(update={"steps": steps})
         began = time.perf_counter()
-        self._picture(engine, trial)
+        sample = self.sample_of(trial)
+        self._finish(engine, sample)
         seconds = time.perf_counter() - began
         whole = self.sample_of(self.request)
         self.stepper.admit(whole)
         tick_seconds = min(self.stepper.launch([whole]).wait().seconds for _ in range(2))
-        return seconds + (whole.ticks - self.sample_of(trial).ticks) * tick_seconds
+        return seconds + (whole.ticks - sample.ticks) * tick_seconds
 
     def _picture(self, engine: Engine, request: GenerationRequest) -> NDArray[np.uint8]:
-        sample = self.sample_of(request)
+        return self._finish(engine, self.sample_of(request))
+
+    def _finish(self, engine: Engine, sample: Sample) -> NDArray[np.uint8]:
         engine.submit([sample])
         return self.autoencoder.decode(sample.finished.result())
 
