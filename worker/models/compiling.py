@@ -13,8 +13,13 @@ Forward = Callable[..., Tensor]
 
 
 def keep_compiled(folder: Path) -> None:
-    """Let inductor and Triton keep what they build in this folder; before the first build."""
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+    """Let inductor and Triton keep what they build in this folder; before the first build.
+
+    Each kind of processor has a part of its own: inductor takes up code for wider vectors than
+    this processor's as if it were right, and that computes garbage.
+    """
+    kind = torch.backends.cpu.get_cpu_capability().lower()
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / kind)
 
 
 def compile_fixed(forward: Forward) -> Forward:
