@@ -12,6 +12,9 @@ from worker.models.adapters import Adapters
 from worker.models.chunks import Chunk, Chunker
 from worker.models.device import Device
 
+# A mean of the states that is more than rounding and chance, of their spread.
+CLEAR_MEAN = 0.01
+
 
 class ClipTower:
     """A CLIP text model with its tokenizer. For one thread."""
@@ -55,14 +58,13 @@ class ClipTower:
     def encode(self, chunk: Chunk, clip_skip: int, loras: LoraSet) -> tuple[Tensor, Tensor | None]:
         """The chunk's states, [L, D], and its pooled vector, [P], where the model has one.
 
-        Weights multiply the states; then the chunk's mean is brought back to what it was, as
-        AUTOMATIC1111 does. The pooled vector is not weighted.
+        Weights multiply the states, see `weigh`. The pooled vector is not weighted.
         """
         self.adapters.switch(loras)
         # Each chunk runs alone: in a batch its bits would depend on the company.
         ids = torch.tensor([chunk.ids], device=self._device.place)
         output = self.model(ids, output_hidden_states=True)
-        states = _weighted(self._layer(output, clip_skip)[0], chunk.weights)
+        states = weigh(self._layer(output, clip_skip)[0], chunk.weights)
         if not hasattr(self.model, "text_projection"):
             return states, None
         # The model's own pooling may take a learned embedding for the end mark.
@@ -78,9 +80,17 @@ class ClipTower:
         return states
 
 
-def _weighted(states: Tensor, weights: tuple[float, ...]) -> Tensor:
+def weigh(states: Tensor, weights: tuple[float, ...]) -> Tensor:
+    """[L, D] times a weight each; then the mean is brought back, as AUTOMATIC1111 does.
+
+    SD's text encoders have a mean of a tenth of the spread. One that is hardly more than zero has
+    nothing to bring back, and would multiply by anything, were it divided by.
+    """
     if all(weight == 1 for weight in weights):
         return states
-    factors = torch.tensor(weights, device=states.device)[:, None]
-    weighted = states.float() * factors
-    return (weighted * (states.float().mean() / weighted.mean())).to(states.dtype)
+    before = states.float()
+    after = before * torch.tensor(weights, device=states.device)[:, None]
+    means = torch.stack([before.mean(), after.mean()])
+    clear = means.abs().min() > CLEAR_MEAN * before.std()
+    factor = torch.where(clear, means[0] / means[1], 1.0)
+    return (after * factor).to(states.dtype)

@@ -5,6 +5,7 @@ import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from tests.tiny_request import tiny_request
+from worker.models.clip import weigh
 from worker.models.prompt import parse_prompt
 from worker.models.wording import encode_wording
 
@@ -90,6 +91,21 @@ def test_a_weight_multiplies_its_tokens_and_the_mean_stays(encode):
     assert factors[2:5] == pytest.approx([1.5 * factors[0].item()] * 3, rel=1e-4)
     others = torch.cat([factors[:2], factors[5:]])
     assert others == pytest.approx([factors[0].item()] * len(others), rel=1e-4)
+
+
+@pytest.mark.parametrize(("mean", "kept"), [(-0.1, True), (1e-3, False), (0.0, False)])
+def test_a_mean_is_kept_where_there_is_one(mean, kept):
+    pairs = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    states = torch.cat([pairs, -pairs], dim=1) + mean
+    weights = (1.0, 1.0, 2.0, 0.5, 0.5, 1.0)
+
+    weighted = weigh(states, weights)
+
+    if kept:
+        assert weighted.mean().item() == pytest.approx(mean, rel=1e-4)
+        assert (weighted / states).std(1) == pytest.approx([0] * 6, abs=1e-6)
+    else:
+        assert torch.equal(weighted, states * torch.tensor(weights)[:, None])
 
 
 def test_weights_of_one_change_nothing(encode):
