@@ -79,7 +79,12 @@ def make_samples(count: int, unet: TimedModule) -> list[Sample]:
 def tick_microseconds(count: int, unet: TimedModule) -> tuple[float, float]:
     """One round through a fresh engine: (overhead, time in the UNet), each a tick."""
     stepper = DiffusionStepper(unet, {}, Adapters(unet, CPU), CPU, pixels_per_latent=8)
-    engine = Engine(Batcher(lambda _: stepper.max_rows), {"bench": stepper}, lambda report: None)
+    engine = Engine(
+        Batcher(lambda _: stepper.max_rows),
+        {"bench": stepper},
+        observe=lambda report: None,
+        within=torch.inference_mode,
+    )
     samples = make_samples(count, unet)
     engine.submit(samples)
     unet.seconds = 0.0

@@ -214,7 +214,7 @@ def build(settings: Settings, worker_id: str, record: FlightRecord, past: Inheri
         pacer.tick(report)
         ticks.add(report)
 
-    engine = Engine(batcher, steppers, observe)
+    engine = Engine(batcher, steppers, observe, torch.inference_mode)
 
     def healthy() -> bool:
         return engine.alive and not record.frozen

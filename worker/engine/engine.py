@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from shared.errors import GenerationInvalid, InternalError, JobFailure, ResourceExhausted
@@ -54,7 +55,7 @@ class Engine:
 
     `steppers` maps model ids to steppers; it may grow while the engine runs, before the first
     sample of that model is submitted. `observe` is called on the engine's thread after each
-    tick and must be cheap.
+    tick and must be cheap. The thread is `within` such a context from its start to its end.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class Engine:
         batcher: Batcher,
         steppers: MutableMapping[str, Stepper],
         observe: Callable[[TickReport], None],
+        within: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._batcher = batcher
         self._steppers = steppers
         self._observe = observe
+        self._within = within
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._in_flight: deque[_Launched] = deque()
         # What other threads ask for, taken over between two ticks.
@@ -142,10 +145,11 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            while self._admit():
-                self._step()
-            while self._in_flight:
-                self._complete()
+            with self._within():
+                while self._admit():
+                    self._step()
+                while self._in_flight:
+                    self._complete()
         except DeviceLost:
             log.exception("the device is lost; the engine stops")
         finally:

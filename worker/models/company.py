@@ -24,6 +24,7 @@ class Company:
 
     Attributes:
         samples: in their order.
+        dtype: what the model computes in.
         rows: size of the model's batch.
         contexts: [rows, L, D], and `mask` [rows, L] or None: what the rows attend to.
         added: what SDXL's UNet takes besides, or None: each row's pooled prompt and sizes.
@@ -39,6 +40,7 @@ class Company:
     def __init__(self, samples: Sequence[Sample], device: Device, pixels_per_latent: int) -> None:
         self.samples = tuple(samples)
         self._device = device
+        self.dtype = torch.float32 if samples[0].key.full_precision else device.dtype
         self._states: list[Denoising] = [sample.state for sample in samples]
         guided = [i for i, state in enumerate(self._states) if state.negative is not None]
         taken = len(samples) + len(guided)
@@ -58,7 +60,8 @@ class Company:
         prompts = [state.context for state in self._states]
         negatives = [state.negative for state in self._states if state.negative is not None]
         contexts = [*prompts, *negatives, *prompts[:1] * filling]
-        self.contexts, self.mask = stack_contexts(contexts)
+        stacked, self.mask = stack_contexts(contexts)
+        self.contexts = stacked.to(self.dtype)
         pooled = stack_pooled(contexts)
         self.added: dict[str, Tensor] | None = None
         if pooled is not None:
@@ -138,7 +141,7 @@ class Company:
         given = [tensor for tensor in tensors if tensor is not None]
         if not given:
             return None
-        return torch.stack(given).index_select(0, self.sample_of_row)
+        return torch.stack(given).index_select(0, self.sample_of_row).to(self.dtype)
 
 
 def _with_registers(state: Denoising, count: int) -> Tensor:

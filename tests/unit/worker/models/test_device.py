@@ -1,5 +1,8 @@
 """Devices: what is asked for is there or is told missing; device threads."""
 
+import os
+import subprocess
+import sys
 import threading
 import weakref
 
@@ -86,3 +89,23 @@ def test_what_did_not_fit_is_let_go_before_something_smaller_is_tried():
             fill_memory()
     except ResourceExhausted:
         assert kept[0]() is None  # while the error, with its traceback, is still in hand
+
+
+PLACES = """
+import worker.models.device
+import torch
+
+generator = torch.Generator().manual_seed(0)
+lines, weights = (torch.randn(*shape, generator=generator) for shape in ((8, 77, 64), (64, 64)))
+answers, turned = (torch.nn.functional.linear(x, weights) for x in (lines, lines.roll(1, 0)))
+print(torch.equal(answers, turned.roll(-1, 0)))
+"""
+
+
+def test_bits_do_not_depend_on_the_place_where_vectors_are_short():
+    environment = {**os.environ, "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+    command = [sys.executable, "-c", PLACES]
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "True\n"
