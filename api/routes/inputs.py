@@ -15,7 +15,7 @@ from api.input_body import INPUT_ID
 from api.routes.answers import json_response
 from api.services import Context
 from api.wire import InputAnswer
-from shared.errors import InvalidBody, NotFound, UnsupportedMediaType
+from shared.errors import InvalidRequest, NotFound, UnsupportedMediaType
 from shared.store.values import StoredInput
 
 router = APIRouter(prefix="/v1/inputs", tags=["inputs"])
@@ -70,7 +70,7 @@ async def _file_of_form(request: Request) -> bytes:
             assert isinstance(file, UploadFile), "no other fields are taken"
             return await file.read()
     except (HTTPException, ValueError) as error:
-        raise InvalidBody("send a form with one file and nothing else") from error
+        raise InvalidRequest("send a form with one file and nothing else") from error
 
 
 def _answer(stored: StoredInput) -> InputAnswer:

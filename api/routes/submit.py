@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from api.documented import SUBMIT_EXTRA, SUBMIT_RESPONSES
@@ -18,7 +19,7 @@ from api.services import Services, services_of
 from api.submission import Submitted
 from api.waiting import wait_for_end
 from api.wire import JobAnswer, QueueAnswer
-from shared.errors import JobCanceled, JobExpired
+from shared.errors import InvalidRequest, JobCanceled, JobExpired
 from shared.job import Job, JobStatus
 from shared.store.api_key import Scope
 
@@ -64,7 +65,7 @@ async def submit_job(request: Request) -> Response:
     submitted = await context.submission.submit(
         caller,
         raw,
-        headers.get("idempotency-key"),
+        _idempotency_key(headers),
         wished.format,
     )
     told = rate_limit_headers(submitted.limit)
@@ -75,6 +76,13 @@ async def submit_job(request: Request) -> Response:
     if wished.picture and job.status.terminal:
         return await run_in_threadpool(_picture, context, job, applied)
     return await run_in_threadpool(_answer_now, context, job, submitted, applied)
+
+
+def _idempotency_key(headers: Headers) -> str | None:
+    keys = set(headers.getlist("idempotency-key"))
+    if len(keys) > 1:
+        raise InvalidRequest("`Idempotency-Key` was sent with two values; send one")
+    return next(iter(keys), None)
 
 
 def _answer_now(

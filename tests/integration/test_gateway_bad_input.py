@@ -213,8 +213,9 @@ def test_bad_paths_and_parameters(client: httpx2.Client):
 
 
 def test_bad_idempotency_keys(client: httpx2.Client, redis_pair: RedisPair):
-    for key in (b"", b"k" * 256, b"caf\xc3\xa9"):
-        answer = client.post("/v1/jobs", json={"prompt": "a"}, headers={"Idempotency-Key": key})
+    for keys in ([b""], [b"k" * 256], [b"caf\xc3\xa9"], [b"one", b"two"]):
+        headers = [(b"Idempotency-Key", key) for key in keys]
+        answer = client.post("/v1/jobs", json={"prompt": "a"}, headers=headers)
         assert_problem(answer, 422)
     assert stored(redis_pair) == set()
 

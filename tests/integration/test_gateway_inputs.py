@@ -65,10 +65,11 @@ def test_bodies_that_are_no_picture_call(client):
     assert client.post("/v1/inputs", json={}).status_code == 415
     assert client.post("/v1/inputs", content=picture()).status_code == 415
     files = [("file", ("a.png", picture())), ("file", ("b.png", picture()))]
-    assert client.post("/v1/inputs", files=files).status_code == 400
+    two = client.post("/v1/inputs", files=files)
+    assert (two.status_code, two.json()["code"]) == (422, "invalid_request")
     assert client.post("/v1/inputs", data={"file": "text"}).status_code == 415
     broken = {"Content-Type": "multipart/form-data"}
-    assert client.post("/v1/inputs", content=b"--", headers=broken).status_code == 400
+    assert client.post("/v1/inputs", content=b"--", headers=broken).status_code == 422
 
 
 def test_a_job_names_pictures_by_id_and_by_data(client, objects):
