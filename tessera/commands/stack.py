@@ -36,7 +36,7 @@ def up(
         except StopAsked:
             return
         except StackError as error:
-            fail(error)
+            fail(error, error.exit_status)
 
 
 def demo(
@@ -61,7 +61,9 @@ def demo(
         except StopAsked:
             shutil.rmtree(data_dir)
             raise typer.Exit(INTERRUPTED) from None
-        except (StackError, ClientError) as error:
+        except StackError as error:
+            fail(f"{error} (logs: {data_dir / 'logs'})", error.exit_status)
+        except ClientError as error:
             fail(f"{error} (logs: {data_dir / 'logs'})")
     shutil.rmtree(data_dir)
     for path in paths:

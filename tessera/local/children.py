@@ -15,10 +15,17 @@ from tessera.local.errors import StackError
 PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 4096
+MISCONFIGURED = 2  # how our processes end where a setting is wrong, and so does their command
 
 
 class ChildFailed(StackError):
     """A child ended, or did not become ready; the text names its log."""
+
+
+class ChildMisconfigured(ChildFailed):
+    """A setting of the child is wrong; the text says which."""
+
+    exit_status = MISCONFIGURED
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,8 @@ class Child:
         """Raise ChildFailed if the process has ended."""
         status = self.process.poll()
         if status is not None:
-            raise ChildFailed(f"{self.name} ended with {_name(status)}{self._last_words()}")
+            kind = ChildMisconfigured if status == MISCONFIGURED else ChildFailed
+            raise kind(f"{self.name} ended with {_name(status)}{self._last_words()}")
 
     def wait_until(
         self, ready: Callable[[], bool], seconds: float, check: Callable[[], None] | None = None

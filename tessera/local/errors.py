@@ -4,6 +4,8 @@
 class StackError(Exception):
     """The stack cannot start, or cannot go on."""
 
+    exit_status = 1  # of the command that ends with it
+
 
 class StopAsked(StackError):
     """SIGTERM, SIGHUP or Ctrl-C came before the work was done."""

@@ -117,7 +117,7 @@ def test_a_part_that_cannot_start_says_why(tmp_path: Path):
     with start_up(tmp_path, port=port, TESSERA_MODELS_FILE="/nowhere.toml") as process:
         assert process.stderr
         said = process.stderr.read()
-    assert process.returncode == 1
+    assert process.returncode == 2
     last = said.splitlines()[-1]
     assert last.startswith("error: ")
     assert " ended with status 2 (" in last
