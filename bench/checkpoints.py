@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bench.cancel import COMPANY, Line
 from bench.figures import summary
 from tessera.local.ports import free_ports
@@ -69,7 +71,8 @@ class TimedLine(Line):
         super().__init__(port)
         self.stepper = TimedStepper(self.model.stepper)
         steppers = {self.model.entry.id: self.stepper}
-        self.engine = Engine(Batcher(lambda _: 2 * SAMPLES), steppers, lambda _: None)
+        batcher = Batcher(lambda _: 2 * SAMPLES)
+        self.engine = Engine(batcher, steppers, lambda _: None, torch.inference_mode)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ def stepping(
     """An engine for this model alone, as wide as can be."""
     model.stepper.max_rows = ROW_BUCKETS[-1]
     steppers: dict[str, Stepper] = {model.entry.id: model.stepper}
-    engine = Engine(Batcher(lambda _: model.stepper.max_rows), steppers, observe)
+    batcher = Batcher(lambda _: model.stepper.max_rows)
+    engine = Engine(batcher, steppers, observe, torch.inference_mode)
     engine.start()
     yield engine
     engine.stop()

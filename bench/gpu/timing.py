@@ -58,7 +58,8 @@ def serving(
 ) -> Iterator[Engine]:
     """An engine for this model, which is warm."""
     steppers: Any = {model.entry.id: model.stepper}
-    engine = Engine(Batcher(lambda _: model.stepper.max_rows), steppers, observe)
+    batcher = Batcher(lambda _: model.stepper.max_rows)
+    engine = Engine(batcher, steppers, observe, torch.inference_mode)
     engine.start()
     try:
         model.warm_up(engine)

@@ -35,9 +35,9 @@ def entry(tmp_path_factory):
 def generate(entry, settings, requests):
     """(latents, pictures) of the jobs, run together after a warm-up, as if alone on a machine."""
     model = load_model(entry, settings)
-    engine = Engine(
-        Batcher(lambda _: model.stepper.max_rows), {"tiny": model.stepper}, lambda report: None
-    )
+    batcher = Batcher(lambda _: model.stepper.max_rows)
+    steppers = {"tiny": model.stepper}
+    engine = Engine(batcher, steppers, lambda report: None, torch.inference_mode)
     engine.start()
     model.warm_up(engine)
     model.stepper.max_rows = ROW_BUCKETS[-1]

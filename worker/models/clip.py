@@ -13,7 +13,7 @@ from worker.models.chunks import Chunk, Chunker
 from worker.models.device import Device
 
 # A mean of the states that is more than rounding and chance, of their spread.
-CLEAR_MEAN = 0.01
+CLEAR_MEAN = 1e-3
 
 
 class ClipTower:
@@ -83,8 +83,8 @@ class ClipTower:
 def weigh(states: Tensor, weights: tuple[float, ...]) -> Tensor:
     """[L, D] times a weight each; then the mean is brought back, as AUTOMATIC1111 does.
 
-    SD's text encoders have a mean of a tenth of the spread. One that is hardly more than zero has
-    nothing to bring back, and would multiply by anything, were it divided by.
+    A mean that is hardly more than zero is none to bring back: to divide by it would multiply all
+    by chance.
     """
     if all(weight == 1 for weight in weights):
         return states

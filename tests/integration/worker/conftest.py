@@ -3,6 +3,7 @@
 import io
 
 import pytest
+import torch
 from PIL import Image
 from prometheus_client import CollectorRegistry
 
@@ -59,9 +60,8 @@ def shop(model, store, objects, redis_settings, attempts):
     record = FlightRecord(slots=4)
     metrics = WorkerMetrics(CollectorRegistry())
     stepper = RecordedStepper(model.stepper, record)
-    engine = Engine(
-        Batcher(lambda model: stepper.max_rows), {"tiny": stepper}, metrics.observe_tick
-    )
+    batcher = Batcher(lambda model: stepper.max_rows)
+    engine = Engine(batcher, {"tiny": stepper}, metrics.observe_tick, torch.inference_mode)
     tickets = TicketQueue(redis_settings)
     engine.start()
     compressors = Compressors(1)
