@@ -1,5 +1,6 @@
 """Real servers for every test that asks for one: a Valkey and an S3 server a session."""
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from tessera.local.servers import (
     start_valkey,
 )
 from tessera.local.servers import storage_settings as storage_settings_of
+
+# Who is started in a shell's background ignores Ctrl-C, and so would the processes that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FOLDERS = ("unit", "integration", "e2e", "faults", "gpu", "slow")
 
