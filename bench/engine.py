@@ -144,7 +144,7 @@ def run() -> dict[str, Any]:
             "unet_us": summary(inside, 0),
             "overhead_share": ratios(overheads, inside, 4),
         }
-    found["target_overhead_us"] = {"idle": 1000, "busy": 3000}
+    found["target_overhead_us"] = {"idle": 500, "busy": 1500}
     return found
 
 
