@@ -74,7 +74,7 @@ class DiffusionStepper:
         coming = company.course.coming()
         latents = company.planes.select(1, 0).index_select(0, company.sample_of_row)
         precise = samples[0].key.full_precision
-        # Here and below: to ask for a conversion that changes nothing costs a tick 15 µs.
+        # Here and below: to ask for a conversion that changes nothing is not free.
         seen = latents * coming.input_scales
         if seen.dtype is not company.dtype:
             seen = seen.to(company.dtype)
