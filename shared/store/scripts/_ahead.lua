@@ -79,7 +79,7 @@ local function ahead(model, priority, tenant, before, since)
       jobs, cost = ahead_in_other(lane, rank[its_priority] < rank[priority], since)
     end
     if jobs > 0 then
-      table.insert(rows, { other, string.format('%.3f', jobs), string.format('%.3f', cost) })
+      table.insert(rows, { other, thousandths(jobs), thousandths(cost) })
     end
   end
   return rows

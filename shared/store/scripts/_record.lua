@@ -15,6 +15,11 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
+-- Redis would cut a number's fraction off; a small picture's cost is less than one.
+local function thousandths(number)
+  return string.format('%.3f', number)
+end
+
 local function record_key(job_id)
   return 'tessera:job:' .. job_id
 end

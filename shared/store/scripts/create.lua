@@ -38,14 +38,14 @@ for _, lane in ipairs(redis.call('SMEMBERS', 'tessera:lanes')) do
   own_cost = own_cost + (redis.call('ZSCORE', lane_key(lane, 'costs'), job.tenant) or 0)
 end
 if redis.call('ZCARD', index_key(job, 'queued')) >= MAX_QUEUED_PER_TENANT then
-  return { 'too_many', whole(own_cost) }
+  return { 'too_many', thousandths(own_cost) }
 end
 -- A single job is never too dear: its model's own limit has let it through.
 if own_cost > 0 and own_cost + job.cost > MAX_QUEUED_COST_PER_TENANT then
-  return { 'too_dear', whole(own_cost) }
+  return { 'too_dear', thousandths(own_cost) }
 end
 if depth >= MAX_QUEUED then
-  return { 'full', whole(cost) }
+  return { 'full', thousandths(cost) }
 end
 if limit ~= '' then
   local wait = wait_us(limit, now, job.cost, interval, burst)

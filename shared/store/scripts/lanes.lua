@@ -9,7 +9,7 @@ for _, lane in ipairs(redis.call('SMEMBERS', 'tessera:lanes')) do
   local since = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
   table.insert(rows, {
     model, priority, redis.call('ZCARD', waiting), redis.call('HGET', 'tessera:queue:cost', lane),
-    string.format('%.3f', (now - since) / 1000000),
+    thousandths((now - since) / 1000000),
   })
 end
 return rows

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.errors import IdempotencyMismatch, QueueFull, QuotaExceeded, StoreUnavailable
+from shared.errors import IdempotencyMismatch, QueueFull, QuotaExceeded, Refused, StoreUnavailable
 from tests.unit.shared.store.world import World
 
 MakeWorld = Callable[..., World]
@@ -36,6 +36,26 @@ def test_a_tenant_may_queue_so_much_work(make_world: MakeWorld) -> None:
     world.submit(steps=4, model="other")
     with pytest.raises(QuotaExceeded):
         world.submit()
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"max_queued_jobs": 4},
+        {"max_queued_jobs_per_tenant": 4},
+        {"max_queued_cost_per_tenant": 0.07},
+    ],
+)
+def test_a_refusal_tells_how_much_little_work_waits(
+    make_world: MakeWorld, limit: dict[str, float]
+) -> None:
+    world = make_world(**limit)
+    small = {"width": 128, "height": 128}
+    for _ in range(4):
+        world.submit(**small)
+    with pytest.raises(Refused) as refused:
+        world.submit(**small)
+    assert refused.value.waiting_cost == pytest.approx(4 * 128 * 128 / 1e6, abs=1e-3)
 
 
 def test_the_queue_takes_so_many_over_all_lanes(make_world: MakeWorld) -> None:
