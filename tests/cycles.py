@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.job import JobStatus
 from tessera.local.children import Child
-from tests.harness import READY_SECONDS, Processes, wait_until
+from tests.harness import READY_SECONDS, SLOWED_WORKER, Processes, wait_until
 
 AHEAD = 3  # workers at a time: some start while others stop
 STEPS = (20, 60)
@@ -31,7 +31,7 @@ def stop_and_start(running: Processes, cycles: int, seed: int) -> dict[str, Any]
         for number in range(cycles + 1):
             while len(children) < min(AHEAD, cycles + 1 - number):
                 name = f"cycle-{number + len(children)}"
-                children.append(running.start(name, "tests.slowed_worker", GRACE))
+                children.append(running.start(name, SLOWED_WORKER, GRACE))
             child = children.pop(0)
             wait_until(partial(is_ready, child), READY_SECONDS, f"{child.name} ready")
             if number == cycles:

@@ -41,6 +41,7 @@ from tests.tiny_request import tiny_request
 READY_SECONDS = 60
 STOP_SECONDS = 40
 POLL_SECONDS = 0.02
+SLOWED_WORKER = "tests.slowed_worker"
 # Multiplies what is waited for at most: for machines that do other things, too.
 PATIENCE = float(os.environ.get("TESSERA_TEST_PATIENCE", "1"))
 WEBHOOK_SECRET = new_secret()

@@ -16,6 +16,7 @@ from shared.connections import connect
 from tessera.local.children import Child
 from tests.harness import (
     POLL_SECONDS,
+    SLOWED_WORKER,
     WEBHOOK_SECRET,
     Processes,
     gpu_process_of,
@@ -180,7 +181,7 @@ class Soak:
         while len(self._children) < self._workers:
             self._started += 1
             name = f"soak-{self._started}"
-            self._children.append(self._running.start(name, "tests.slowed_worker"))
+            self._children.append(self._running.start(name, SLOWED_WORKER))
 
     def _note(self, what: str, **facts: object) -> None:
         entry = {"at": round(time.monotonic() - self._began, 1), "what": what, **facts}

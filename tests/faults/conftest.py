@@ -9,7 +9,7 @@ from shared.connections import RedisPair, connect
 from shared.settings import RedisSettings
 from tessera.local.children import Child
 from tests.fault_proxy import FaultProxy
-from tests.harness import Processes, processes, tiny_models_file
+from tests.harness import SLOWED_WORKER, Processes, processes, tiny_models_file
 from tests.receiver import Receiver, receiving
 from tests.servers import Servers
 
@@ -61,7 +61,7 @@ def line(
             lease_seconds=LEASE_SECONDS,
         ) as started,
         started.keeper() as keeper,
-        started.worker() as worker,
+        started.worker(module=SLOWED_WORKER, slowed_step_seconds=STEP_SECONDS) as worker,
     ):
         yield Line(servers, to_redis, to_s3, started, worker, keeper)
     to_redis.close()
@@ -76,3 +76,4 @@ def receiver() -> Iterator[Receiver]:
 
 
 LEASE_SECONDS = 4.0
+STEP_SECONDS = 0.02  # so that jobs of sixty steps are seen in mid-sampling on any machine

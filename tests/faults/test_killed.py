@@ -20,6 +20,7 @@ from shared.store import keys
 from tessera.local.children import Child
 from tests.faults.conftest import LEASE_SECONDS, Line
 from tests.harness import (
+    SLOWED_WORKER,
     TENANT,
     Processes,
     gpu_process_of,
@@ -96,7 +97,7 @@ def test_a_whole_host_is_lost_with_another_worker_up(line: Line) -> None:
     running = line.processes
     survivors = running.ready_workers()
     slowed = {"slowed_step_seconds": 0.05, "checkpoint_seconds": 1}
-    with running.worker("victim", "tests.slowed_worker", **slowed) as supervisor:
+    with running.worker("victim", SLOWED_WORKER, **slowed) as supervisor:
         (victim,) = running.ready_workers() - survivors
         ids = running.submit(16, **LONG)
 

@@ -16,6 +16,7 @@ from shared.settings import RedisSettings, StorageSettings
 from tessera.local.children import Child
 from tests.conftest import ValkeyServer
 from tests.harness import (
+    SLOWED_WORKER,
     Processes,
     gpu_process_of,
     kill,
@@ -65,7 +66,7 @@ def struck(alone: Processes) -> Iterator[Child]:
     """The worker that the first tests strike and the drain ends; it hangs while a file exists."""
     with alone.worker(
         "struck",
-        "tests.slowed_worker",
+        SLOWED_WORKER,
         stall_seconds=2,
         grace_seconds=0.5,
         slowed_hang_file=hang_file(alone),
@@ -130,7 +131,7 @@ def test_a_drain_hands_everything_over_within_three_seconds(
     print(f"exit after {time.monotonic() - began:.2f} s")
     assert alone.statuses(ids) == {JobStatus.QUEUED: JOBS}
     notice = tmp_path / "notice"
-    with alone.worker("next", "tests.slowed_worker", spot_notice_file=notice) as following:
+    with alone.worker("next", SLOWED_WORKER, spot_notice_file=notice) as following:
         alone.wait_for(ids, JobStatus.SUCCEEDED, 60)
         # What was ticked between the last copy and the end of the sample.
         assert all(line["repeated"] <= 2 for line in later_attempts(following))

@@ -9,7 +9,14 @@ from shared.job import Job, JobStatus
 from shared.request import Priority
 from shared.settings import RedisSettings, StorageSettings
 from tests.conftest import ValkeyServer
-from tests.harness import Processes, in_mid_sampling, processes, tiny_models_file, wait_until
+from tests.harness import (
+    SLOWED_WORKER,
+    Processes,
+    in_mid_sampling,
+    processes,
+    tiny_models_file,
+    wait_until,
+)
 
 ORDINARY_SLOTS = 2
 LONG = {"steps": 150, "num_images": 4, "width": 128, "height": 128}
@@ -29,7 +36,12 @@ def running(
     models_file = tiny_models_file(directory)
     with (
         processes(directory, pair, settings, storage_settings, models_file) as started,
-        started.worker(slots=ORDINARY_SLOTS + 1, high_slots=1),
+        started.worker(
+            module=SLOWED_WORKER,
+            slowed_step_seconds=0.02,  # a long job takes three seconds on any machine
+            slots=ORDINARY_SLOTS + 1,
+            high_slots=1,
+        ),
     ):
         yield started
     pair.durable.close()

@@ -16,6 +16,7 @@ from tessera.local.ports import free_ports
 from tests.conftest import ValkeyServer
 from tests.harness import (
     MODELS,
+    SLOWED_WORKER,
     Processes,
     in_mid_sampling,
     processes,
@@ -39,7 +40,8 @@ def running(
     models_file = tiny_models_file(directory)
     with (
         processes(directory, pair, settings, storage_settings, models_file) as started,
-        started.worker(metrics_port=METRICS_PORT),
+        # Slow enough for `rq` to start while a long job lasts.
+        started.worker(module=SLOWED_WORKER, slowed_step_seconds=0.02, metrics_port=METRICS_PORT),
     ):
         yield started
     pair.durable.close()
