@@ -18,7 +18,7 @@ from shared.queue import queue_name
 from shared.request import PRIORITIES
 from shared.store import keys
 from tessera.local.children import Child
-from tests.faults.conftest import LEASE_SECONDS, Line
+from tests.faults.conftest import LEASE_SECONDS, STEP_SECONDS, Line
 from tests.harness import (
     SLOWED_WORKER,
     TENANT,
@@ -147,7 +147,8 @@ class Second:
 def second(line: Line) -> Iterator[Second]:
     """For the tests below, the last of which ends it."""
     before = line.processes.ready_workers()
-    with line.processes.worker("second") as child:
+    slowed = {"slowed_step_seconds": STEP_SECONDS}
+    with line.processes.worker("second", SLOWED_WORKER, **slowed) as child:
         (worker_id,) = line.processes.ready_workers() - before
         yield Second(child, worker_id)
 
