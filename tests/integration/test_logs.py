@@ -38,7 +38,7 @@ def test_logs_tell_no_secrets(
 ):
     models_file = tiny_models_file(tmp_path)
     _, key = Keyring(redis_pair.durable).create("acme", USUAL_SCOPES)
-    secrets = {**SECRETS, "key": key.rpartition("_")[2]}
+    secrets = {**SECRETS, "key": key.split("_", 2)[2]}
     port = free_ports(["gateway"])["gateway"]
     public = {"s3_public_url": str(storage_settings.s3_endpoint_url), "port": port}
     with (
