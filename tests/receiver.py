@@ -40,6 +40,18 @@ def answering(status: int, **headers: object) -> Behaviour:
     return answer
 
 
+def at_first(times: int, first: Behaviour, later: Behaviour) -> Behaviour:
+    """Behaves as `first` so many times, and then as `later`."""
+    left = times
+
+    async def behave(received: Received, writer: asyncio.StreamWriter) -> None:
+        nonlocal left
+        left -= 1
+        await (first if left >= 0 else later)(received, writer)
+
+    return behave
+
+
 async def hanging(_received: Received, _writer: asyncio.StreamWriter) -> None:
     """Never answers."""
     await asyncio.Event().wait()
