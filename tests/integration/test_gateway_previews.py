@@ -4,8 +4,11 @@ import hashlib
 
 import httpx2
 
+from shared.connections import RedisPair
 from shared.ids import attempt_prefix
 from shared.job import StoredTrajectory
+from shared.store import keys
+from tests.harness import wait_until
 from tests.integration.conftest import Gateway, StandIn
 from tests.integration.test_gateway_events import events, submit
 
@@ -13,13 +16,18 @@ PREVIEW = b"\xff\xd8 not text \xff\xd9"
 ANIMATION = b"RIFF not much of a WebP"
 
 
-def test_the_newest_preview_while_the_job_runs(client: httpx2.Client, worker: StandIn):
+def test_the_newest_preview_while_the_job_runs(
+    client: httpx2.Client, worker: StandIn, redis_pair: RedisPair
+):
     job = submit(client, preview_every=2)
     url = f"/v1/jobs/{job['id']}/preview"
     assert client.get(url).status_code == 404
     claim = worker.claim()
     with events(client, f"/v1/jobs/{job['id']}/events") as reader:
         reader.next()
+        channel = keys.events(job["id"])
+        # What passes is not kept for whoever listens a moment after the snapshot.
+        wait_until(lambda: redis_pair.durable.pubsub_numsub(channel) == [(channel, 1)], 30)
         worker.store.keep_preview(job["id"], PREVIEW, index=0, step=4, steps=10)
         kind, told = reader.next()[1:]
     assert kind == "preview"
