@@ -49,6 +49,9 @@ loras = [{ name = "lineart", path = "lineart.safetensors" }]
 """
 
 
+STOP_SECONDS = 30
+
+
 @dataclass(frozen=True)
 class Gateway:
     """A gateway that listens; `client` has its address and no key."""
@@ -84,11 +87,13 @@ def gateway_settings(
 
 
 @contextmanager
-def running_gateway(settings: Settings) -> Iterator[Gateway]:
-    """Serve until the block ends; stopping must not take longer than the drain does."""
+def running_gateway(settings: Settings, drain_seconds: int = 5) -> Iterator[Gateway]:
+    """Serve until the block ends; stopping must not take longer than STOP_SECONDS."""
     listener = listen(settings.gateway.host, settings.gateway.port)
     app = create_app(settings)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=drain_seconds
+    )
     server = GatewayServer(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -100,7 +105,7 @@ def running_gateway(settings: Settings) -> Iterator[Gateway]:
             yield Gateway(port, settings, app, client)
     finally:
         server.handle_exit(0, None)
-        thread.join(15)
+        thread.join(STOP_SECONDS)
         listener.close()
     assert not thread.is_alive()
 

@@ -1,14 +1,13 @@
 """What others need: health, metrics, OpenAPI, and quickness while many wait."""
 
 import threading
-import time
 
 import httpx2
 from prometheus_client import generate_latest
 
 from api.settings import Settings
 from tests.harness import wait_until
-from tests.integration.conftest import Gateway, StandIn, running_gateway
+from tests.integration.conftest import STOP_SECONDS, Gateway, StandIn, running_gateway
 
 BODY = {"prompt": "a red apple"}
 
@@ -44,7 +43,8 @@ def test_sixty_waiters_hold_nobody_up(gateway: Gateway, worker: StandIn):
 
 
 def test_stopping_ends_waiters_and_streams(gateway_settings: Settings):
-    with running_gateway(gateway_settings) as gateway:
+    # They end by themselves: the drain would last longer than the gateway may take to stop.
+    with running_gateway(gateway_settings, drain_seconds=10 * STOP_SECONDS) as gateway:
         statuses: list[int] = []
 
         def wait() -> None:
@@ -71,11 +71,9 @@ def test_stopping_ends_waiters_and_streams(gateway_settings: Settings):
         store = gateway.app.state.services.store
         while sum(lane.jobs for lane in store.lanes().values()) < 2:
             threading.Event().wait(0.01)
-        stopping_at = time.monotonic()
     for other in others:
         other.join()
     assert sorted(statuses) == [200, 202]
-    assert time.monotonic() - stopping_at < 5  # the drain's whole length
 
 
 def test_metrics(gateway: Gateway, client: httpx2.Client):
