@@ -35,7 +35,7 @@ def test_too_many_streams_are_refused_until_one_ends(gateway_settings: Settings,
             assert int(refused.headers["Retry-After"]) >= 1
             worker.finish()
         # A gateway hears a moment later than its client that a connection was closed.
-        wait_until(lambda: '"status":"succeeded"' in client.get(url).text, 5)
+        wait_until(lambda: '"status":"succeeded"' in client.get(url).text, 30)
 
 
 def test_a_stopping_gateway_ends_its_streams(gateway_settings: Settings):
@@ -54,7 +54,7 @@ def test_a_stopping_gateway_ends_its_streams(gateway_settings: Settings):
         url = f"{gateway.url}/v1/jobs/{job['id']}/events"
         watcher = threading.Thread(target=watch, args=(url,))
         watcher.start()
-        assert watching.wait(10)
+        assert watching.wait(30)
     watcher.join(10)
     assert ended.is_set()
 
