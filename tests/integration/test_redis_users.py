@@ -41,6 +41,7 @@ def users(valkey: ValkeyServer, redis_settings: RedisSettings) -> Iterator[dict[
             _, name, *rules = line.split()
             if name != "default":
                 admin.execute_command("ACL", "SETUSER", name, "reset", *rules)
+        admin.acl_log_reset()
         yield {
             name: f"redis://{name}:{name.upper()}_SECRET@127.0.0.1:{valkey.port}/0"
             for name in NAMES
@@ -128,7 +129,7 @@ def test_the_compose_files_server_starts_with_the_secrets_of_its_environment(
         except redis.ConnectionError:
             return False
 
-    server.wait_until(answers, 10)
+    server.wait_until(answers, 30)
     refused = f"redis://:monitor0123456789@127.0.0.1:{port}/0"
     with pytest.raises(ConfigurationError, match="TESSERA_REDIS_URL"):
         check_servers(connect(RedisSettings(redis_url=refused), name="test"))
