@@ -18,8 +18,9 @@ class Servers:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.valkey_port = free_ports(["valkey"])["valkey"]
-        self._seaweed_ports = free_ports(SEAWEED_PORTS)
+        ports = free_ports(["valkey", *SEAWEED_PORTS])
+        self.valkey_port = ports.pop("valkey")
+        self._seaweed_ports = ports
         self.s3_port = self._seaweed_ports["s3"]
         self.redis_settings = RedisSettings(redis_url=f"redis://127.0.0.1:{self.valkey_port}/0")
         self.storage = storage_settings(

@@ -24,8 +24,6 @@ from tests.harness import (
     wait_until,
 )
 
-METRICS_PORT = free_ports(["metrics"])["metrics"]
-
 
 @pytest.fixture(scope="module")
 def running(
@@ -37,11 +35,15 @@ def running(
     directory = tmp_path_factory.mktemp("worker")
     settings = RedisSettings(redis_url=valkey.url)
     pair = connect(settings, name="test")
+    pair.durable.flushall()
     models_file = tiny_models_file(directory)
+    port = free_ports(["metrics"])["metrics"]
     with (
-        processes(directory, pair, settings, storage_settings, models_file) as started,
-        # Slow enough for `rq` to start while a long job lasts.
-        started.worker(module=SLOWED_WORKER, slowed_step_seconds=0.02, metrics_port=METRICS_PORT),
+        processes(
+            directory, pair, settings, storage_settings, models_file, metrics_port=port
+        ) as started,
+        # Slow enough for `rq` to start while long jobs last.
+        started.worker(module=SLOWED_WORKER, slowed_step_seconds=0.02),
     ):
         yield started
     pair.durable.close()
@@ -56,17 +58,18 @@ def test_jobs_become_pictures_in_shared_ticks(running: Processes) -> None:
     running.wait_for(ids, JobStatus.SUCCEEDED, 60)
     running.check_invariants(ids)
     finished = 'tessera_jobs_finished_total{model="tiny",status="succeeded"} 8.0'
-    wait_until(lambda: finished in metrics(), 10, "counted, which comes after the commit")
-    text = metrics()
+    wait_until(lambda: finished in metrics(running), 10, "counted, which comes after the commit")
+    text = metrics(running)
     rows = [float(value) for value in re.findall(r"tessera_batch_rows_(?:sum|count) (\S+)", text)]
     assert len(rows) == 2
     assert max(rows) > 2 * min(rows), "ticks were shared by more than one guided sample"
     assert 'tessera_model_loaded{model="tiny"} 1.0' in text
 
 
-def metrics() -> str:
+def metrics(running: Processes) -> str:
     """What Prometheus would read."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics") as answer:
+    port = running.environment["TESSERA_METRICS_PORT"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         return str(answer.read().decode())
 
 
@@ -81,14 +84,16 @@ def test_a_running_job_is_cancelled_at_once(running: Processes) -> None:
 
 def test_rq_shows_the_worker_and_what_it_does(running: Processes) -> None:
     (worker,) = running.ready_workers()
-    (job_id,) = running.submit(1, steps=150, guidance_scale=1.0)
-    wait_until(lambda: in_mid_sampling(running, [job_id]), 30, "sampling")
+    ids = running.submit(4, steps=150, num_images=8)  # half a minute of ticks
+    wait_until(lambda: in_mid_sampling(running, ids), 30, "sampling")
     rq = Path(sys.executable).parent / "rq"
     command = [rq, "info", "--url", running.environment["TESSERA_REDIS_URL"], "--raw"]
     info = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert re.search(rf"worker {worker} .*\bbusy\b", info), info
     assert "queue tiny:normal 0" in info
-    running.wait_for([job_id], JobStatus.SUCCEEDED, 60)
+    for job_id in ids:
+        running.store.cancel(job_id)
+    running.check_invariants(ids)
 
 
 def test_a_worker_with_a_broken_model_says_so_and_ends(running: Processes, tmp_path: Path) -> None:
@@ -96,7 +101,11 @@ def test_a_worker_with_a_broken_model_says_so_and_ends(running: Processes, tmp_p
     models_file.write_text(MODELS)
     run = subprocess.run(
         [sys.executable, "-m", "worker"],
-        env={**running.environment, "TESSERA_MODELS_FILE": str(models_file)},
+        env={
+            **running.environment,
+            "TESSERA_MODELS_FILE": str(models_file),
+            "TESSERA_METRICS_PORT": "0",
+        },
         capture_output=True,
         text=True,
         check=False,

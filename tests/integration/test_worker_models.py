@@ -18,7 +18,6 @@ from tests.tiny_sdxl import build_tiny_sdxl
 from worker.models.device import DeviceSettings
 from worker.models.load import estimate_bytes
 
-METRICS_PORT = free_ports(["metrics"])["metrics"]
 PATIENCE_SECONDS = 0.5
 
 MODELS = """
@@ -55,10 +54,12 @@ def running(
     settings = RedisSettings(redis_url=valkey.url)
     pair = connect(settings, name="test")
     pair.durable.flushall()
+    port = free_ports(["metrics"])["metrics"]
     with (
-        processes(directory, pair, settings, storage_settings, models_file) as started,
+        processes(
+            directory, pair, settings, storage_settings, models_file, metrics_port=port
+        ) as started,
         started.worker(
-            metrics_port=METRICS_PORT,
             model_memory_gib=(sizes[1] + sizes[0] / 2) / 2**30,
             model_patience_seconds=PATIENCE_SECONDS,
         ),
@@ -68,7 +69,7 @@ def running(
 
 
 def test_both_are_served_and_one_makes_room_for_the_other(running: Processes) -> None:
-    assert loaded() == {"tiny"}
+    assert loaded(running) == {"tiny"}
     ids = []
     for _ in range(2):
         ids += running.submit(3, model="tiny", steps=20)
@@ -77,36 +78,38 @@ def test_both_are_served_and_one_makes_room_for_the_other(running: Processes) ->
     running.check_invariants(ids)
 
     assert {job.attempts for job in running.jobs(ids)} == {1}
-    assert metric("tessera_model_evictions_total", "tiny") >= 1
-    assert len(loaded()) == 1
-    wait_until(lambda: set(held(running)) == loaded(), 10, "told in the worker's record")
+    assert metric(running, "tessera_model_evictions_total", "tiny") >= 1
+    assert len(loaded(running)) == 1
+    wait_until(lambda: set(held(running)) == loaded(running), 10, "told in the worker's record")
 
 
 def test_models_are_not_swapped_for_each_job(running: Processes) -> None:
-    before = evictions()
+    before = evictions(running)
     models = ("tiny", "tiny-xl") * 6
     ids = [job_id for model in models for job_id in running.submit(1, model=model)]
     running.wait_for(ids, JobStatus.SUCCEEDED, 100)
-    assert evictions() - before <= 2
+    assert evictions(running) - before <= 2
     running.check_invariants(ids)
 
 
-def evictions() -> float:
+def evictions(running: Processes) -> float:
     """Since the worker's start, of both models."""
-    return sum(metric("tessera_model_evictions_total", model) for model in ("tiny", "tiny-xl"))
+    return sum(
+        metric(running, "tessera_model_evictions_total", model) for model in ("tiny", "tiny-xl")
+    )
 
 
 def test_a_model_that_nobody_wants_leaves_at_once(running: Processes) -> None:
-    (present,) = loaded()
+    (present,) = loaded(running)
     (other,) = {"tiny", "tiny-xl"} - {present}
-    evictions = metric("tessera_model_evictions_total", present)
+    evictions = metric(running, "tessera_model_evictions_total", present)
     ids = running.submit(1, model=other)
     running.wait_for(ids, JobStatus.SUCCEEDED, 60)
 
-    assert loaded() == {other}
-    assert metric("tessera_model_evictions_total", present) == evictions + 1
-    assert metric("tessera_model_load_seconds", other) > 0
-    assert metric("tessera_model_bytes", other) == held(running)[other]
+    assert loaded(running) == {other}
+    assert metric(running, "tessera_model_evictions_total", present) == evictions + 1
+    assert metric(running, "tessera_model_load_seconds", other) > 0
+    assert metric(running, "tessera_model_bytes", other) == held(running)[other]
 
 
 def held(running: Processes) -> dict[str, int]:
@@ -116,14 +119,19 @@ def held(running: Processes) -> dict[str, int]:
     return {model: facts.bytes for model, facts in worker.held.items()}
 
 
-def loaded() -> set[str]:
+def loaded(running: Processes) -> set[str]:
     """The models in memory, as Prometheus would read it."""
-    return {model for model in ("tiny", "tiny-xl") if metric("tessera_model_loaded", model) == 1}
+    return {
+        model
+        for model in ("tiny", "tiny-xl")
+        if metric(running, "tessera_model_loaded", model) == 1
+    }
 
 
-def metric(name: str, model: str) -> float:
+def metric(running: Processes, name: str, model: str) -> float:
     """The value of a model's series; 0 where there is none."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{METRICS_PORT}/metrics") as answer:
+    port = running.environment["TESSERA_METRICS_PORT"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         text = answer.read().decode()
     found = re.search(rf'^{name}{{model="{model}"}} (\S+)$', text, re.MULTILINE)
     return float(found[1]) if found else 0.0
