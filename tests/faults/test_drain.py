@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from shared.job import JobStatus
 from shared.store.workers import WorkerState
 from tests.faults.conftest import Line
-from tests.harness import Processes, wait_until
+from tests.harness import SLOWED_WORKER, Processes, wait_until
 
 GRACE_SECONDS = 5
 
-# Far more than the grace has time for.
+# Far more than the grace has time for, on any machine.
+STEP_SECONDS = 0.05
 LONG = {"steps": 150, "num_images": 8}
 SHORT = {"steps": 20, "guidance_scale": 1.0, "priority": "high"}
 
@@ -28,7 +29,9 @@ def state_of(running: Processes, worker_id: str) -> WorkerState | None:
 def test_a_worker_finishes_what_it_can_and_releases_the_rest(line: Line) -> None:
     running = line.processes
     survivors = running.ready_workers()
-    with running.worker("drained", grace_seconds=GRACE_SECONDS) as supervisor:
+    with running.worker(
+        "drained", SLOWED_WORKER, grace_seconds=GRACE_SECONDS, slowed_step_seconds=STEP_SECONDS
+    ) as supervisor:
         (drained,) = running.ready_workers() - survivors
         long = running.submit(16, **LONG)
         wait_until(lambda: bool(hosted(running, long, drained)), 60, "long jobs there")

@@ -62,9 +62,13 @@ def test_what_was_accepted_outlives_every_kill_of_redis(tmp_path: Path) -> None:
 def test_s3_is_away_when_pictures_are_finished(line: Line) -> None:
     running = line.processes
     line.servers.seaweed.stop(10)
+
+    def waited() -> int:
+        return line.worker.log.read_text().count("waiting: the object store")
+
+    before = waited()
     ids = running.submit(3, num_images=2)
-    log = line.worker.log
-    wait_until(lambda: "waiting: the object store" in log.read_text(), 60, "an upload that waits")
+    wait_until(lambda: waited() > before, 60, "an upload that waits")
     assert running.statuses(ids)[JobStatus.RUNNING] > 0
     line.servers.start_seaweed()
     running.wait_for(ids, JobStatus.SUCCEEDED, 60)

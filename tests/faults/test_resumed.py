@@ -13,6 +13,7 @@ from PIL import Image
 from shared.connections import connect
 from shared.job import JobStatus
 from shared.settings import RedisSettings, StorageSettings
+from shared.store import keys
 from tessera.local.children import Child
 from tests.conftest import ValkeyServer
 from tests.harness import (
@@ -88,6 +89,10 @@ def all_beyond(running: Processes, ids: list[str], step: int) -> bool:
     return all(job.progress.step > step for job in running.jobs(ids))
 
 
+def all_kept(running: Processes, ids: list[str]) -> bool:
+    return running.redis.scratch.exists(*map(keys.checkpoints, ids)) == len(ids)
+
+
 def test_the_gpu_process_is_killed_with_eight_samples_in_mid_sampling(
     alone: Processes, struck: Child
 ) -> None:
@@ -96,6 +101,7 @@ def test_the_gpu_process_is_killed_with_eight_samples_in_mid_sampling(
     (victim,) = alone.ready_workers()
     ids = alone.submit(JOBS, **LONG)
     wait_until(lambda: all_beyond(alone, ids, STEPS // 3), 60, "mid-sampling")
+    wait_until(lambda: all_kept(alone, ids), 10, "checkpoints")
     kill(gpu_process_of(struck))
     requeued = alone.wait_for(ids, JobStatus.QUEUED, 30)
     ready = wait_until(lambda: bool(alone.ready_workers() - {victim}), 60, "a new worker")

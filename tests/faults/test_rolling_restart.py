@@ -41,7 +41,8 @@ class Service:
 
     def next(self) -> str:
         self.asked += 1
-        return self.urls[self.asked % len(self.urls)]
+        urls = self.urls  # another thread may replace it
+        return urls[self.asked % len(urls)]
 
 
 @dataclass(frozen=True)
