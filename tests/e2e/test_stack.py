@@ -154,8 +154,10 @@ def test_the_command_draws_and_saves(stack: RunningStack, tmp_path: Path):
 
 def test_ctrl_c_leaves_the_job_and_says_how_to_stop_it(stack: RunningStack, client: Client):
     command = [*COMMAND, "generate", "a red apple", "--steps", "150", "-n", "8", "--url", stack.url]
+    before = asked_for_a_job(stack)
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: bool(client.list_jobs(status="running").data), 30)
+    # The job may run before the command has read that it was accepted; then it asks for it.
+    wait_until(lambda: asked_for_a_job(stack) > before, 60, "it follows the job")
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=30)
     assert child.returncode == 130
@@ -163,6 +165,13 @@ def test_ctrl_c_leaves_the_job_and_says_how_to_stop_it(stack: RunningStack, clie
     job_id = hint.rpartition(" ")[2]
     assert not client.get(job_id).done
     client.cancel(job_id)
+
+
+def asked_for_a_job(stack: RunningStack) -> float:
+    """How often anybody has read one job's record."""
+    series = 'tessera_http_requests_total{handler="/v1/jobs/{job_id}",method="GET",status="2xx"} '
+    lines = httpx2.get(stack.description["metrics"]["gateway"]).text.splitlines()
+    return sum(float(line.removeprefix(series)) for line in lines if line.startswith(series))
 
 
 def test_the_command_says_what_is_wrong_with_a_request(stack: RunningStack):
